@@ -1,0 +1,96 @@
+import type { AuditAction, AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
+import type { AttemptResult } from '../domain/attempt.js';
+import type { Outcome, Verification } from '../domain/outcome.js';
+
+/** Thrown where a row stands under the id that was to be written, and says something else. */
+export class AuditConflictError extends Error {
+  override readonly name = 'AuditConflictError';
+}
+
+/** What must be true of the record for an attempt to be claimed; the same statement checks it and commits the intent. */
+export interface AttemptClaim {
+  readonly correlationId: string;
+  readonly institutionId: string;
+  readonly customerId: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly activityAttempt: number;
+  /** This execution's own random id: who finds it in the row may send. */
+  readonly executionId: string;
+  /** The number of the last attempt whose end was followed by a look at the lock status; 0 before the first. */
+  readonly reviewedAttempt: number;
+  readonly maxAttempts: number;
+  readonly occurredAt: Date;
+}
+
+export interface EventFilters {
+  readonly institutionId: string;
+  readonly correlationId?: string | undefined;
+  readonly customerId?: string | undefined;
+  readonly action?: AuditAction | undefined;
+  readonly result?: AttemptResult | undefined;
+  readonly outcome?: Outcome | undefined;
+  readonly httpStatus?: number | undefined;
+  /** The actor's id. */
+  readonly actor?: string | undefined;
+  /** By `occurredAt`: from inclusive, to exclusive. */
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
+
+export interface RequestFilters {
+  readonly institutionId: string;
+  readonly customerId?: string | undefined;
+  readonly outcome?: Outcome | undefined;
+  readonly state?: 'running' | 'completed' | undefined;
+  /** By the time of the request: from inclusive, to exclusive. */
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+  /** The actor's id. */
+  readonly actor?: string | undefined;
+}
+
+/** Where a page of requests ends: newest first, the correlationId parts equal times. */
+export interface RequestPosition {
+  readonly requestedAt: Date;
+  readonly correlationId: string;
+}
+
+export interface RequestSummary extends RequestPosition {
+  readonly outcome: Outcome | null;
+  readonly verification: Verification | null;
+}
+
+export interface Page<Filters, Position> {
+  readonly filters: Filters;
+  /** Rows wanted, 1 to 200. */
+  readonly limit: number;
+  /** The last row of the page before; null for the first page. */
+  readonly after: Position | null;
+}
+
+/** The append-only log. Every write is one statement; when a promise resolves, the row is committed. Any write may be repeated. */
+export interface AuditLog {
+  /**
+   * Writes one event, once.
+   * @returns `already_there` where the same event stands under this id
+   * @throws AuditConflictError where another stands there; any other error means that it is not known whether the row was written
+   */
+  append(event: NewAuditEvent): Promise<'written' | 'already_there'>;
+  /**
+   * Takes the next attempt number and commits the intent, in one statement.
+   * Refused (null) while an attempt is open, after a final result, after `.completed`, with the budget used up,
+   * or if attempts beyond `reviewedAttempt` exist. Repeating it after a lost reply finds the own row again.
+   */
+  claimAttempt(claim: AttemptClaim): Promise<number | null>;
+  /** Every row of one correlationId in order of position, and the database's clock at that moment. */
+  eventsOf(correlationId: string): Promise<{ readonly events: AuditEvent[]; readonly readAt: Date }>;
+  /** Rows of many correlationIds at once, in order of position. */
+  eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
+  /** A page of events, newest first (by position, descending). */
+  listEvents(page: Page<EventFilters, bigint>): Promise<AuditEvent[]>;
+  /** A page of unlock requests, newest first. */
+  listRequests(page: Page<RequestFilters, RequestPosition>): Promise<RequestSummary[]>;
+  /** Resolves where the database answers and the migrations are there. */
+  ping(): Promise<void>;
+}

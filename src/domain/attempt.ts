@@ -1,0 +1,23 @@
+/** How one PUT ended; `unknown`: it may have been applied. */
+export const attemptResults = ['succeeded', 'rejected', 'retryable', 'unknown'] as const;
+export type AttemptResult = (typeof attemptResults)[number];
+
+/** One PUT for which the intent was committed, as the audit log has it; the last fields are null while it is out. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly executionId: string | null;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly result: AttemptResult | null;
+  readonly httpStatus: number | null;
+  readonly upstreamCode: string | null;
+  readonly upstreamMessage: string | null;
+  readonly durationMs: number | null;
+  /** What the bank's answer was read as (see `classification`); null while out, or where no answer came. */
+  readonly meaning: string | null;
+}
+
+/** An attempt is open from its intent until its result is on record. */
+export function openAttempts(attempts: readonly Attempt[]): Attempt[] {
+  return attempts.filter((attempt) => attempt.result === null);
+}

@@ -1,0 +1,40 @@
+import type { RetryBudget } from './unlock-request.js';
+
+/**
+ * Reads a `Retry-After` header (RFC 9110, 10.2.3): seconds or an HTTP date.
+ * @param nowMs the clock, in milliseconds since the epoch
+ * @returns milliseconds from now, never negative; null where the header is absent or cannot be read
+ */
+export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | null {
+  const text = header?.trim();
+  if (!text) return null;
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  // Every HTTP date names a weekday; Date.parse alone would take `-5` or `1.5` for dates.
+  if (!/^[A-Za-z]{3,9},? /.test(text)) return null;
+  const atMs = Date.parse(text);
+  return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
+}
+
+/** Why the next try waits, and how often it has waited before. */
+export interface Wait {
+  readonly kind: 'none' | 'back_off' | 'long_back_off';
+  /** Failures before this one, from 0. */
+  readonly failures: number;
+  /** What the bank asked for, in milliseconds; null where it asked for nothing. */
+  readonly retryAfterMs: number | null;
+}
+
+type Intervals = Pick<RetryBudget, 'initialIntervalMs' | 'maxIntervalMs' | 'retryAfterMaxMs'>;
+
+/**
+ * How long to wait before the next try, in milliseconds: what the bank asked for (capped), else exponential back-off with jitter,
+ * so that many customers waiting for one bank do not come back at once.
+ * @param random a number in [0, 1)
+ */
+export function waitMs(wait: Wait, intervals: Intervals, random: number): number {
+  if (wait.kind === 'none') return 0;
+  if (wait.retryAfterMs !== null && wait.retryAfterMs > 0) return Math.min(wait.retryAfterMs, intervals.retryAfterMaxMs);
+  if (wait.kind === 'long_back_off') return Math.round(intervals.maxIntervalMs * (0.9 + 0.1 * random));
+  const exponential = intervals.initialIntervalMs * 2 ** Math.min(wait.failures, 30);
+  return Math.round(Math.min(exponential, intervals.maxIntervalMs) * (0.5 + 0.5 * random));
+}

@@ -1,0 +1,44 @@
+import type { Attempt } from './attempt.js';
+import type { AuditEvent } from './audit-event.js';
+
+/** What the audit log knows of one unlock request, told from its rows. */
+export interface UnlockRecord {
+  readonly requested: AuditEvent | null;
+  readonly completed: AuditEvent | null;
+  /** In order of their numbers. */
+  readonly attempts: readonly Attempt[];
+  /** Reads of the lock status, oldest first. */
+  readonly statusChecks: readonly AuditEvent[];
+}
+
+/**
+ * Tells one unlock request's story from its rows.
+ * @param events every row of one correlationId, in the order of their positions
+ */
+export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
+  const finished = new Map(events.filter(({ action }) => action === 'customer.unlock.attempt_finished').map((event) => [event.attempt, event]));
+  const attempts = events
+    .filter((event): event is AuditEvent & { attempt: number } => event.action === 'customer.unlock.attempt_started' && event.attempt !== null)
+    .sort((left, right) => left.attempt - right.attempt)
+    .map((started): Attempt => {
+      const end = finished.get(started.attempt);
+      return {
+        attempt: started.attempt,
+        executionId: started.executionId,
+        startedAt: started.occurredAt,
+        finishedAt: end?.occurredAt ?? null,
+        result: end?.result ?? null,
+        httpStatus: end?.httpStatus ?? null,
+        upstreamCode: end?.upstreamCode ?? null,
+        upstreamMessage: end?.upstreamMessage ?? null,
+        durationMs: end?.durationMs ?? null,
+        meaning: typeof end?.metadata.meaning === 'string' ? end.metadata.meaning : null,
+      };
+    });
+  return {
+    requested: events.find(({ action }) => action === 'customer.unlock.requested') ?? null,
+    completed: events.find(({ action }) => action === 'customer.unlock.completed') ?? null,
+    attempts,
+    statusChecks: events.filter(({ action }) => action === 'customer.unlock.status_checked'),
+  };
+}
