@@ -1,3 +1,5 @@
+import type { Meaning } from './classification.js';
+
 /** How one PUT ended; `unknown`: it may have been applied. */
 export const attemptResults = ['succeeded', 'rejected', 'retryable', 'unknown'] as const;
 export type AttemptResult = (typeof attemptResults)[number];
@@ -7,6 +9,8 @@ export interface Attempt {
   readonly attempt: number;
   readonly executionId: string | null;
   readonly startedAt: Date;
+  /** When the intent was committed, by the database's clock. */
+  readonly claimedAt: Date;
   readonly finishedAt: Date | null;
   readonly result: AttemptResult | null;
   readonly httpStatus: number | null;
@@ -14,7 +18,7 @@ export interface Attempt {
   readonly upstreamMessage: string | null;
   readonly durationMs: number | null;
   /** What the bank's answer was read as (see `classification`); null while out, or where no answer came. */
-  readonly meaning: string | null;
+  readonly meaning: Meaning | null;
 }
 
 /** An attempt is open from its intent until its result is on record. */

@@ -1,4 +1,4 @@
-import type { AttemptResult } from './attempt.js';
+import type { Attempt, AttemptResult } from './attempt.js';
 
 /** What an answer of the bank means for us. */
 export const meanings = [
@@ -100,16 +100,11 @@ function key(httpStatus: number | string, code: string | null): string {
   return `${httpStatus} ${code ?? '*'}`;
 }
 
-/** The part of an earlier attempt that classification looks at. */
-interface EarlierAttempt {
-  readonly meaning: string | null;
-}
-
 /**
  * What an attempt with this answer counts as.
  * @param previous the attempt before it, if any: a stale token twice in a row is permanent
  */
-export function attemptResult(meaning: Meaning, previous: EarlierAttempt | undefined): AttemptResult {
+export function attemptResult(meaning: Meaning, previous: Pick<Attempt, 'meaning'> | undefined): AttemptResult {
   if (meaning === 'stale_token' && previous?.meaning === 'stale_token') return 'rejected';
   return treatments[meaning].result;
 }
@@ -120,6 +115,6 @@ export function delayAfter(meaning: Meaning): 'none' | 'back_off' | 'long_back_o
 }
 
 /** True for an answer that only a fresh look at the lock status can explain (409 and its kin). */
-export function needsStatusRead(meaning: string | null): boolean {
+export function needsStatusRead(meaning: Meaning | null): boolean {
   return meaning === 'refused';
 }

@@ -1,5 +1,6 @@
 import type { Attempt } from './attempt.js';
 import type { AuditEvent } from './audit-event.js';
+import { meanings } from './classification.js';
 
 /** What the audit log knows of one unlock request, told from its rows. */
 export interface UnlockRecord {
@@ -26,13 +27,14 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
         attempt: started.attempt,
         executionId: started.executionId,
         startedAt: started.occurredAt,
+        claimedAt: started.recordedAt,
         finishedAt: end?.occurredAt ?? null,
         result: end?.result ?? null,
         httpStatus: end?.httpStatus ?? null,
         upstreamCode: end?.upstreamCode ?? null,
         upstreamMessage: end?.upstreamMessage ?? null,
         durationMs: end?.durationMs ?? null,
-        meaning: typeof end?.metadata.meaning === 'string' ? end.metadata.meaning : null,
+        meaning: meanings.find((meaning) => meaning === end?.metadata.meaning) ?? null,
       };
     });
   return {

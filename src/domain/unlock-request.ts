@@ -20,6 +20,8 @@ export interface RetryBudget {
   readonly initialIntervalMs: number;
   readonly maxIntervalMs: number;
   readonly retryAfterMaxMs: number;
+  /** The longest that one execution of an activity may take. */
+  readonly activityTimeoutMs: number;
   /** RFC 3339; past it no PUT is sent. */
   readonly deadlineAt: string;
 }

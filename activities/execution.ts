@@ -1,0 +1,60 @@
+import { Context, heartbeat } from '@temporalio/activity';
+import { randomUUID } from 'node:crypto';
+import type { Turn } from './contract.js';
+import { waitYourTurn } from './failures.js';
+
+/** One execution of an activity, as its code needs to know it. */
+export interface Execution {
+  /** Random: tells this execution from every other of the same activity. */
+  readonly id: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Temporal's own count, from 1; executions that never reached the bank count too. */
+  readonly activityAttempt: number;
+  readonly isLocal: boolean;
+  /** True once somebody asked for the unlock to be cancelled; pause and shutdown do not count. */
+  cancelRequested(): boolean;
+  /** Milliseconds since the execution began, on a clock that goes on while the process is stopped. */
+  elapsedMs(): number;
+}
+
+const HEARTBEAT_MS = 1_000;
+/** A shorter wait is not worth a round trip to the server. */
+const WORTH_WAITING_MS = 50;
+
+/**
+ * Runs an activity's body as one execution: hands a wait that is still due to Temporal's retry policy, and heartbeats while it works.
+ * @throws ApplicationFailure where the turn has not come yet
+ */
+export async function execute<Result>(turn: Turn, body: (execution: Execution) => Promise<Result>): Promise<Result> {
+  const context = Context.current();
+  const { info } = context;
+  if (info.isLocal) return body(describe(context));
+  const dueInMs = (turn.notBefore ?? 0) - Date.now();
+  // The heartbeat's details outlive this execution: they say that the wait has been handed over.
+  if (dueInMs > WORTH_WAITING_MS && info.heartbeatDetails === undefined) {
+    heartbeat({ waited: true });
+    throw waitYourTurn(turn, dueInMs);
+  }
+  const beat = setInterval(() => heartbeat({ waited: true }), HEARTBEAT_MS);
+  try {
+    return await body(describe(context));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function describe(context: Context): Execution {
+  const { info } = context;
+  if (info.workflowExecution === undefined) throw new Error('an unlock activity runs for a workflow');
+  const startedMs = performance.now();
+  return {
+    id: randomUUID(),
+    workflowId: info.workflowExecution.workflowId,
+    runId: info.workflowExecution.runId,
+    activityAttempt: info.attempt,
+    isLocal: info.isLocal,
+    cancelRequested: () => context.cancellationDetails?.cancelRequested === true,
+    elapsedMs: () => performance.now() - startedMs,
+  };
+}

@@ -1,0 +1,146 @@
+import type { AuditLog } from '../src/audit/audit-log.js';
+import { AuditConflictError } from '../src/audit/audit-log.js';
+import { auditEventId } from '../src/audit/event-id.js';
+import type { Attempt, AttemptResult } from '../src/domain/attempt.js';
+import type { AuditAction, JsonObject, NewAuditEvent } from '../src/domain/audit-event.js';
+import { diagnose } from '../src/domain/diagnosis.js';
+import type { StatusFlags } from '../src/domain/lock-status.js';
+import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
+import type { UnlockRequest } from '../src/domain/unlock-request.js';
+import type { BankAnswer, StatusReading } from '../src/upstream/index.js';
+import type { Execution } from './execution.js';
+
+/** Writes and reads the audit rows of one unlock request, for one execution. */
+export interface Recorder {
+  /** @returns false where the request was on record already */
+  requested(): Promise<boolean>;
+  /** @param afterAttempt the attempt that it follows, 0 before the first: one execution reads once after each */
+  statusChecked(reading: StatusReading, afterAttempt: number): Promise<void>;
+  /**
+   * Records the bank's answer to an attempt; where the attempt was closed meanwhile, as a late answer.
+   * @returns false where it came late
+   */
+  attemptFinished(attempt: number, result: AttemptResult, answer: BankAnswer): Promise<boolean>;
+  /** Closes an attempt of which nobody will bring the answer any more. */
+  attemptLost(attempt: number): Promise<void>;
+  /** @returns false where another execution has settled the request: what stands, stands */
+  completed(ending: Pick<NewAuditEvent, 'outcome' | 'verification' | 'lockStatus' | 'metadata'>): Promise<boolean>;
+  read(): Promise<{ readonly record: UnlockRecord; readonly readAt: Date }>;
+}
+
+export function createRecorder(audit: AuditLog, request: UnlockRequest, execution: Execution): Recorder {
+  const { correlationId, institutionId, customerId, actor } = request;
+
+  function write(action: AuditAction, key: string | number, columns: Partial<NewAuditEvent>) {
+    return audit.append({
+      id: auditEventId(execution.workflowId, action, key),
+      occurredAt: new Date(),
+      action,
+      correlationId,
+      institutionId,
+      customerId,
+      workflowId: execution.workflowId,
+      runId: execution.runId,
+      activityAttempt: execution.activityAttempt,
+      ...columns,
+    });
+  }
+
+  return {
+    async requested() {
+      const written = await write('customer.unlock.requested', 'once', {
+        occurredAt: new Date(request.requestedAt),
+        actorType: actor.type,
+        actorId: actor.id,
+        actorName: actor.name,
+        onBehalfOf: actor.onBehalfOf,
+        reason: request.reason,
+        reasonCode: request.reasonCode,
+        ticket: request.ticket,
+        source: { ...request.source },
+        metadata: {
+          clientId: actor.clientId,
+          ...(actor.onBehalfOf === null ? {} : { onBehalfOfAsserted: true }),
+          deadlineAt: request.budget.deadlineAt,
+        },
+      });
+      return written === 'written';
+    },
+    async statusChecked(reading, afterAttempt) {
+      const { metadata, ...columns } = readingColumns(reading);
+      await write('customer.unlock.status_checked', `${execution.id}/${afterAttempt}`, { ...columns, metadata: { ...metadata, afterAttempt } });
+    },
+    async attemptFinished(attempt, result, answer) {
+      const columns = { attempt, result, ...answerColumns(answer) };
+      try {
+        await write('customer.unlock.attempt_finished', attempt, columns);
+        return true;
+      } catch (error) {
+        if (!(error instanceof AuditConflictError)) throw error;
+        await write('customer.unlock.late_answer', attempt, columns);
+        return false;
+      }
+    },
+    async attemptLost(attempt) {
+      try {
+        await write('customer.unlock.attempt_finished', attempt, {
+          attempt,
+          result: 'unknown',
+          metadata: { meaning: 'no_answer', reason: 'no answer was recorded: the worker stopped' },
+        });
+      } catch (error) {
+        // Its answer was recorded in the meantime, which is better than none.
+        if (!(error instanceof AuditConflictError)) throw error;
+      }
+    },
+    async completed(ending) {
+      try {
+        await write('customer.unlock.completed', 'once', ending);
+        return true;
+      } catch (error) {
+        if (!(error instanceof AuditConflictError)) throw error;
+        return false;
+      }
+    },
+    async read() {
+      const { events, readAt } = await audit.eventsOf(correlationId);
+      const record = unlockRecord(events);
+      if (record.requested !== null && (record.requested.customerId !== customerId || record.requested.institutionId !== institutionId)) {
+        throw new AuditConflictError('this correlationId is on record for another customer');
+      }
+      return { record, readAt };
+    },
+  };
+}
+
+/** An attempt that another execution may still be sending is left alone for as long as its PUT can take. */
+export function inFlightMs(attempt: Attempt, readAt: Date, putTimeoutMs: number): number {
+  return Math.max(0, attempt.claimedAt.getTime() + putTimeoutMs + SETTLING_MS - readAt.getTime());
+}
+
+/** For the answer's way from the socket to the audit table. */
+const SETTLING_MS = 1_000;
+
+function answerColumns(answer: BankAnswer): Partial<NewAuditEvent> {
+  return {
+    httpStatus: answer.httpStatus,
+    upstreamCode: answer.code,
+    upstreamMessage: answer.message,
+    durationMs: answer.durationMs,
+    metadata: {
+      meaning: answer.meaning,
+      ...(answer.reason === null ? {} : { reason: answer.reason }),
+      ...(answer.retryAfterMs === null ? {} : { retryAfterMs: answer.retryAfterMs }),
+    },
+  };
+}
+
+function readingColumns(reading: StatusReading): Partial<NewAuditEvent> {
+  if (reading.kind === 'unread') return { lockStatus: 'unknown', ...answerColumns(reading.answer) };
+  const { lockStatus, httpStatus, durationMs, flags } = reading;
+  return { lockStatus, httpStatus, durationMs, metadata: { flags: flagsAsJson(flags), diagnosis: diagnose(flags) } };
+}
+
+export function flagsAsJson(flags: StatusFlags): JsonObject {
+  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean'));
+}

@@ -1,0 +1,17 @@
+import type { ConnectionOptions } from '@temporalio/client';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+
+/** Where Temporal is; what client and worker have in common. */
+export interface TemporalSettings {
+  readonly address: string;
+  readonly namespace: string;
+  readonly tls: Exclude<ConnectionOptions['tls'], null> & NativeConnectionOptions['tls'];
+  readonly apiKey: string | undefined;
+}
+
+export const taskQueue = 'latchkey';
+
+/** The options by which both kinds of connection are made. */
+export function connectionOptions({ address, tls, apiKey }: TemporalSettings) {
+  return { address, ...(tls === undefined ? {} : { tls }), ...(apiKey === undefined ? {} : { apiKey }) };
+}

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import {
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { unlockWorkflowId, type UnlockRequest } from '../domain/unlock-request.js';
+import type { readLockStatus, unlockCustomer } from '../../workflows/index.js';
+import { searchAttributesOf } from './search-attributes.js';
+import { taskQueue } from './settings.js';
+import { TemporalUnavailableError, type UnlockExecution, type UnlockExecutions } from './unlock-executions.js';
+import { unlockRequestPayload } from './unlock-request-payload.js';
+
+interface UnlockClientParts {
+  readonly client: Client;
+  readonly customerRefKey: string;
+  /** How long a look at the lock status may take, in milliseconds. */
+  readonly readTimeoutMs: number;
+  readonly taskQueue?: string;
+}
+
+const CALL_TIMEOUT_MS = 4_000;
+const PING_TIMEOUT_MS = 2_000;
+const WAIT_AGAIN_MS = 500;
+
+/** The unlock workflows through a Temporal client. */
+export function createUnlockClient({ client, customerRefKey, readTimeoutMs, taskQueue: queue = taskQueue }: UnlockClientParts): UnlockExecutions {
+  const { connection } = client;
+  const { namespace } = client.options;
+
+  /** Temporal's client sets no deadline of its own. */
+  async function within<Result>(timeoutMs: number, call: () => Promise<Result>): Promise<Result> {
+    try {
+      return await connection.withDeadline(Date.now() + timeoutMs, call);
+    } catch (error) {
+      throw isKnown(error) ? error : unavailable(error);
+    }
+  }
+
+  function startOnce(request: UnlockRequest): Promise<unknown> {
+    return within(CALL_TIMEOUT_MS, () =>
+      client.workflow.start<typeof unlockCustomer>('unlockCustomer', {
+        taskQueue: queue,
+        workflowId: unlockWorkflowId(request.correlationId),
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowIdConflictPolicy: 'FAIL',
+        args: [request],
+        typedSearchAttributes: searchAttributesOf(request, customerRefKey),
+        staticSummary: `Unlock request ${request.correlationId}`,
+        staticDetails: staticDetails(request),
+      }),
+    );
+  }
+
+  async function find(correlationId: string): Promise<UnlockExecution | null> {
+    const workflowId = unlockWorkflowId(correlationId);
+    try {
+      return await within(CALL_TIMEOUT_MS, async () => {
+        const description = await client.workflow.getHandle(workflowId).describe();
+        const execution = { workflowId, runId: description.runId };
+        const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
+        const input = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads;
+        const request = unlockRequestPayload.parse(await decodeFromPayloadsAtIndex(client.options.loadedDataConverter, 0, input));
+        const running = description.status.name === 'RUNNING';
+        return {
+          request,
+          runId: description.runId,
+          state: running ? 'running' : 'closed',
+          nextAttemptAt: running ? nextAttemptAt(description.raw.pendingActivities) : null,
+        };
+      });
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  return {
+    async start(request) {
+      try {
+        try {
+          await startOnce(request);
+        } catch (error) {
+          if (!(error instanceof TemporalUnavailableError)) throw error;
+          // The reply may have been lost after its effect; the same id finds out.
+          await startOnce(request);
+        }
+        return { kind: 'started' };
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        const execution = await find(request.correlationId);
+        if (execution === null) throw new TemporalUnavailableError('Temporal knows the workflow and does not show it');
+        return { kind: 'exists', execution };
+      }
+    },
+
+    find,
+
+    async waitUntilClosed(correlationId, waitMs, signal) {
+      const time = AbortSignal.timeout(waitMs);
+      const either = AbortSignal.any([time, signal]);
+      const handle: WorkflowHandle<typeof unlockCustomer> = client.workflow.getHandle(unlockWorkflowId(correlationId));
+      while (!either.aborted) {
+        try {
+          await connection.withAbortSignal(either, () => handle.result());
+          return 'closed';
+        } catch (error) {
+          if (error instanceof WorkflowFailedError) return 'closed';
+          if (either.aborted) break;
+          await pause(WAIT_AGAIN_MS, either);
+        }
+      }
+      return 'running';
+    },
+
+    async readLockStatus(query) {
+      try {
+        return await within(readTimeoutMs, () =>
+          client.workflow.execute<typeof readLockStatus>('readLockStatus', {
+            taskQueue: queue,
+            workflowId: `read-lock-status-${randomUUID()}`,
+            workflowExecutionTimeout: readTimeoutMs,
+            args: [query],
+            typedSearchAttributes: searchAttributesOf(query, customerRefKey),
+            staticSummary: `Read a lock status, ${query.correlationId}`,
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+        return { kind: 'unavailable', httpStatus: null, upstreamCode: null, upstreamMessage: null, meaning: 'no_answer' };
+      }
+    },
+
+    async ping() {
+      await within(PING_TIMEOUT_MS, () => client.workflowService.describeNamespace({ namespace }));
+    },
+  };
+}
+
+type PendingActivities = Awaited<ReturnType<WorkflowHandle['describe']>>['raw']['pendingActivities'];
+
+function nextAttemptAt(pending: PendingActivities): Date | null {
+  const due = pending?.map(({ nextAttemptScheduleTime }) => nextAttemptScheduleTime).find((time) => time !== null && time !== undefined);
+  return due === null || due === undefined ? null : new Date(Number(due.seconds ?? 0) * 1000 + Math.floor((due.nanos ?? 0) / 1e6));
+}
+
+function staticDetails({ institutionId, budget }: UnlockRequest): string {
+  return [
+    `Institution \`${institutionId}\`; at most ${budget.maxAttempts} attempts until ${budget.deadlineAt}.`,
+    '',
+    'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. Who asked, and every attempt, stands in the audit log under the same correlationId.',
+  ].join('\n');
+}
+
+/** Errors that say something of the workflow rather than of the way to Temporal. */
+function isKnown(error: unknown): boolean {
+  return (
+    error instanceof WorkflowExecutionAlreadyStartedError ||
+    error instanceof WorkflowNotFoundError ||
+    error instanceof WorkflowFailedError
+  );
+}
+
+function unavailable(error: unknown): TemporalUnavailableError {
+  const code = isGrpcServiceError(error) ? `gRPC status ${error.code}` : error instanceof Error ? error.name : typeof error;
+  return new TemporalUnavailableError(`Temporal did not answer (${code})`, { cause: error });
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, delayMs);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

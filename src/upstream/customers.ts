@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import type { Dispatcher } from 'undici';
+import { z } from 'zod';
+import { recordableMessage } from '../domain/audit-event.js';
+import type { Classifier, Meaning } from '../domain/classification.js';
+import { lockStatusOf, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
+import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
+import { exchange, parseJson } from './exchange.js';
+import type { BankToken, TokenSource } from './token.js';
+
+/** What the bank answered to one call, read by the table of `classification`; nothing of the body but its code and message. */
+export interface BankAnswer {
+  readonly meaning: Meaning;
+  readonly httpStatus: number | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  /** Why there is no answer to read, in words; null where there is one. */
+  readonly reason: string | null;
+  readonly retryAfterMs: number | null;
+  readonly durationMs: number;
+}
+
+export type StatusReading =
+  | { readonly kind: 'read'; readonly lockStatus: LockStatus; readonly flags: StatusFlags; readonly httpStatus: number; readonly durationMs: number }
+  | { readonly kind: 'unread'; readonly answer: BankAnswer };
+
+export interface CustomerCall {
+  readonly customerId: string;
+  readonly correlationId: string;
+}
+
+/** The bank's customers. No method throws for what the bank or the network does, and none sends a request twice by itself. */
+export interface Customers {
+  /** Reads the lock status; a stale token is replaced once, since reading twice does no harm. */
+  readLockStatus(call: CustomerCall): Promise<StatusReading>;
+  /** Sends one unlock PUT, exactly once. A stale token is dropped, so that the next `token()` is a new one. */
+  unlock(call: CustomerCall, token: BankToken): Promise<BankAnswer>;
+}
+
+interface CustomersParts {
+  readonly dispatcher: Dispatcher;
+  readonly tokens: TokenSource;
+  readonly unlockUrl: CustomerUrl;
+  readonly statusUrl: CustomerUrl;
+  /** Where the flags stand in the status answer; empty: at its root. */
+  readonly statusFlagsField: string;
+  readonly classify: Classifier;
+  readonly institutionId: string;
+  readonly timeoutMs: number;
+}
+
+const errorBody = z.object({ code: z.unknown(), message: z.unknown() });
+const flag = z.boolean().nullish().transform((value) => value ?? undefined);
+// Only `locked` decides anything, so only there an unreadable value makes the whole answer unreadable.
+const otherFlag = flag.catch(undefined);
+const statusFlags: z.ZodType<StatusFlags> = z.object({
+  locked: flag,
+  active: otherFlag,
+  onHold: otherFlag,
+  reset: otherFlag,
+  registered: otherFlag,
+  approved: otherFlag,
+  rejected: otherFlag,
+});
+
+export function createCustomers(parts: CustomersParts): Customers {
+  const { dispatcher, tokens, classify, institutionId, timeoutMs } = parts;
+
+  async function call(method: 'GET' | 'PUT', toUrl: CustomerUrl, { customerId, correlationId }: CustomerCall, token: BankToken) {
+    let url: URL;
+    try {
+      url = toUrl(customerId);
+    } catch (error) {
+      if (!(error instanceof UnsafeCustomerIdError)) throw error;
+      return { answer: noAnswer('bad_request', error.message, 0), body: null };
+    }
+    const headers = {
+      authorization: `Bearer ${token.value}`,
+      accept: 'application/json',
+      correlationId,
+      institutionId,
+      transactionId: randomUUID(),
+    };
+    const got = await exchange({ dispatcher, url, method, headers, timeoutMs });
+    if (got.kind !== 'answered') return { answer: noAnswer(got.kind, got.reason, got.durationMs), body: null };
+    const { httpStatus, retryAfterMs, durationMs } = got;
+    const error = httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body);
+    const meaning = classify(httpStatus, error.code);
+    if (meaning === 'stale_token') tokens.invalidate(token.generation);
+    return { answer: { meaning, httpStatus, ...error, reason: null, retryAfterMs, durationMs }, body: got.body };
+  }
+
+  async function readOnce(customer: CustomerCall): Promise<StatusReading> {
+    const got = await tokens.get();
+    if (got.kind === 'unavailable') return { kind: 'unread', answer: withoutToken(got) };
+    const { answer, body } = await call('GET', parts.statusUrl, customer, got.token);
+    if (answer.meaning !== 'unlocked' || answer.httpStatus === null) return { kind: 'unread', answer };
+    const flags = readFlags(body, parts.statusFlagsField);
+    if (flags === null) return { kind: 'unread', answer: { ...answer, meaning: 'unwell', reason: 'the status answer could not be read' } };
+    return { kind: 'read', lockStatus: lockStatusOf(flags), flags, httpStatus: answer.httpStatus, durationMs: answer.durationMs };
+  }
+
+  return {
+    async readLockStatus(customer) {
+      const reading = await readOnce(customer);
+      return reading.kind === 'unread' && reading.answer.meaning === 'stale_token' ? readOnce(customer) : reading;
+    },
+    async unlock(customer, token) {
+      return (await call('PUT', parts.unlockUrl, customer, token)).answer;
+    },
+  };
+}
+
+/** A token that cannot be had, told as an answer: nothing was sent to the customer's resource. */
+export function withoutToken(result: { readonly reason: string; readonly httpStatus: number | null; readonly retryAfterMs: number | null }): BankAnswer {
+  const reason = result.reason;
+  return { ...noAnswer(result.httpStatus === 429 ? 'too_fast' : 'not_sent', reason, 0), retryAfterMs: result.retryAfterMs };
+}
+
+function noAnswer(meaning: Meaning, reason: string, durationMs: number): BankAnswer {
+  return { meaning, httpStatus: null, code: null, message: null, reason, retryAfterMs: null, durationMs };
+}
+
+function readError(body: string | null): { code: string | null; message: string | null } {
+  const parsed = errorBody.safeParse(parseJson(body));
+  if (!parsed.success) return { code: null, message: null };
+  const { code, message } = parsed.data;
+  return {
+    code: typeof code === 'string' && code !== '' ? (recordableMessage(code)?.slice(0, 64) ?? null) : typeof code === 'number' ? String(code) : null,
+    message: typeof message === 'string' ? recordableMessage(message) : null,
+  };
+}
+
+function readFlags(body: string | null, field: string): StatusFlags | null {
+  const root = z.record(z.string(), z.unknown()).safeParse(parseJson(body));
+  if (!root.success) return null;
+  const parsed = statusFlags.safeParse(field === '' ? root.data : root.data[field]);
+  return parsed.success ? parsed.data : null;
+}

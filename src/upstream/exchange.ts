@@ -1,0 +1,111 @@
+import type { Dispatcher } from 'undici';
+import { parseRetryAfter } from '../domain/retry-after.js';
+
+/** One HTTP exchange with the bank, whatever came of it. `not_sent`: no byte of the request left; `no_answer`: it may have arrived. */
+export type Exchange =
+  | {
+      readonly kind: 'answered';
+      readonly httpStatus: number;
+      /** Null where the body could not be read to its end in time. */
+      readonly body: string | null;
+      readonly retryAfterMs: number | null;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'not_sent' | 'no_answer'; readonly reason: string; readonly durationMs: number };
+
+interface ExchangeRequest {
+  readonly dispatcher: Dispatcher;
+  readonly url: URL;
+  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  /** For the whole exchange, body included. */
+  readonly timeoutMs: number;
+}
+
+/** No answer of the bank's is longer; what comes beyond is not read. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+/** Sends one request exactly once: no retry, no redirect followed. Never throws for what the network does. */
+export async function exchange({ dispatcher, url, method, headers, body, timeoutMs }: ExchangeRequest): Promise<Exchange> {
+  const startedMs = performance.now();
+  const durationMs = () => Math.round(performance.now() - startedMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let sent = false;
+  const onSend = () => {
+    sent = true;
+  };
+  const watched = dispatcher.compose((dispatch) => (options, handler) => dispatch(options, observeSend(handler, onSend)));
+  try {
+    const response = await watched.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers,
+      body: body ?? null,
+      signal: timeout,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    return {
+      kind: 'answered',
+      httpStatus: response.statusCode,
+      body: await readBounded(response.body),
+      retryAfterMs: parseRetryAfter(first(response.headers['retry-after']), Date.now()),
+      durationMs: durationMs(),
+    };
+  } catch (error) {
+    return { kind: sent ? 'no_answer' : 'not_sent', reason: timeout.aborted ? `no answer within ${timeoutMs} ms` : networkReason(error), durationMs: durationMs() };
+  }
+}
+
+/** Tells when a request is handed to a connected socket: an error before that moment is surely `not_sent`. */
+function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): Dispatcher.DispatchHandler {
+  return {
+    onRequestStart(controller, context) {
+      onSend();
+      handler.onRequestStart?.(controller, context);
+    },
+    onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
+    onResponseStart: (...head) => handler.onResponseStart?.(...head),
+    onResponseData: (...data) => handler.onResponseData?.(...data),
+    onResponseEnd: (...end) => handler.onResponseEnd?.(...end),
+    onResponseError: (...failure) => handler.onResponseError?.(...failure),
+  };
+}
+
+async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size > BODY_LIMIT_BYTES) break;
+    }
+  } catch {
+    return null;
+  } finally {
+    body.destroy();
+  }
+  return size > BODY_LIMIT_BYTES ? null : Buffer.concat(chunks).toString('utf8');
+}
+
+function first(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+/** A network error in words without addresses: the system's or undici's code, which is stable. */
+function networkReason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return code ?? (error instanceof Error ? error.name : 'unknown network error');
+}
+
+/** @returns undefined where the text is no JSON: a gateway's page, an empty body, a body that broke off */
+export function parseJson(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,2 @@
+export { readLockStatus } from './read-lock-status.js';
+export { unlockCustomer } from './unlock-customer.js';
