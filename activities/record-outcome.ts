@@ -3,7 +3,7 @@ import type { Attempt } from '../src/domain/attempt.js';
 import type { AuditEvent } from '../src/domain/audit-event.js';
 import { meanings } from '../src/domain/classification.js';
 import { diagnoseEnding } from '../src/domain/diagnosis.js';
-import { statusFlagsFrom } from '../src/domain/lock-status.js';
+import { flagsAsJson, statusFlagsFrom } from '../src/domain/lock-status.js';
 import { outcomeNeedsStatusRead, settle, type Proposal } from '../src/domain/outcome.js';
 import type { UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
@@ -11,7 +11,7 @@ import type { StatusReading, Upstream } from '../src/upstream/index.js';
 import type { UnlockResult } from './contract.js';
 import type { Execution } from './execution.js';
 import { tryBankAgain } from './failures.js';
-import { createRecorder, flagsAsJson } from './recorder.js';
+import { createRecorder } from './recorder.js';
 import { closeOpenAttempts } from './send-unlock.js';
 
 interface Parts {

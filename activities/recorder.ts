@@ -2,9 +2,9 @@ import type { AuditLog } from '../src/audit/audit-log.js';
 import { AuditConflictError } from '../src/audit/audit-log.js';
 import { auditEventId } from '../src/audit/event-id.js';
 import type { Attempt, AttemptResult } from '../src/domain/attempt.js';
-import type { AuditAction, JsonObject, NewAuditEvent } from '../src/domain/audit-event.js';
+import type { AuditAction, NewAuditEvent } from '../src/domain/audit-event.js';
 import { diagnose } from '../src/domain/diagnosis.js';
-import type { StatusFlags } from '../src/domain/lock-status.js';
+import { flagsAsJson } from '../src/domain/lock-status.js';
 import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import type { BankAnswer, StatusReading } from '../src/upstream/index.js';
@@ -139,8 +139,4 @@ function readingColumns(reading: StatusReading): Partial<NewAuditEvent> {
   if (reading.kind === 'unread') return { lockStatus: 'unknown', ...answerColumns(reading.answer) };
   const { lockStatus, httpStatus, durationMs, flags } = reading;
   return { lockStatus, httpStatus, durationMs, metadata: { flags: flagsAsJson(flags), diagnosis: diagnose(flags) } };
-}
-
-export function flagsAsJson(flags: StatusFlags): JsonObject {
-  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean'));
 }

@@ -7,6 +7,18 @@ export class AuditConflictError extends Error {
   override readonly name = 'AuditConflictError';
 }
 
+/** Thrown where the database refuses a row that the record does not allow; nothing was written. */
+export class AuditRefusedError extends Error {
+  override readonly name = 'AuditRefusedError';
+  /** `attempt_is_open`: the request may not end before that attempt's result is on record. `request_has_ended`: no attempt may start. */
+  readonly because: 'attempt_is_open' | 'request_has_ended';
+
+  constructor(because: 'attempt_is_open' | 'request_has_ended', options?: ErrorOptions) {
+    super(because === 'attempt_is_open' ? 'an attempt is still open' : 'the unlock request has ended', options);
+    this.because = because;
+  }
+}
+
 /** What must be true of the record for an attempt to be claimed; the same statement checks it and commits the intent. */
 export interface AttemptClaim {
   readonly correlationId: string;
@@ -73,14 +85,17 @@ export interface Page<Filters, Position> {
 export interface AuditLog {
   /**
    * Writes one event, once.
-   * @returns `already_there` where the same event stands under this id
-   * @throws AuditConflictError where another stands there; any other error means that it is not known whether the row was written
+   * @returns `already_there` where the same event stands under this id, or in the one place that its action has (one `.requested` and one
+   * `.completed` a request, one start and one end an attempt); times, run, try and metadata may differ, and the first stand
+   * @throws AuditConflictError where another stands there, AuditRefusedError where a `.completed` meets an open attempt or an
+   * `.attempt_started` an ended request; any other error means that it is not known whether the row was written
    */
   append(event: NewAuditEvent): Promise<'written' | 'already_there'>;
   /**
    * Takes the next attempt number and commits the intent, in one statement.
    * Refused (null) while an attempt is open, after a final result, after `.completed`, with the budget used up,
-   * or if attempts beyond `reviewedAttempt` exist. Repeating it after a lost reply finds the own row again.
+   * or if attempts beyond `reviewedAttempt` exist. Repeating it after a lost reply finds the own row again, unless another execution
+   * has closed that attempt meanwhile (null): then its PUT must not leave any more.
    */
   claimAttempt(claim: AttemptClaim): Promise<number | null>;
   /** Every row of one correlationId in order of position, and the database's clock at that moment. */

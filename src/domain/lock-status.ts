@@ -13,6 +13,11 @@ export function lockStatusOf(flags: StatusFlags): LockStatus {
   return flags.locked === true ? 'locked' : 'not_locked';
 }
 
+/** The flags that the bank stated, for a row's metadata. */
+export function flagsAsJson(flags: StatusFlags): { readonly [name: string]: boolean } {
+  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean'));
+}
+
 /** Reads flags back from a row's metadata; null where there are none. */
 export function statusFlagsFrom(value: unknown): StatusFlags | null {
   if (typeof value !== 'object' || value === null) return null;

@@ -1,15 +1,15 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import Long from 'long';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import type { TemporalClient } from './client.js';
 import { searchAttributeTypes } from '../domain/search-attribute-names.js';
+import type { TemporalClient } from './client.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedValueTypes = { KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, INT: IndexedValueType.INDEXED_VALUE_TYPE_INT } as const;
 
 const ALREADY_EXISTS = 6;
 const NOT_FOUND = 5;
-const RETENTION_SECONDS = 30 * 24 * 3600;
+const RETENTION = '30 days';
 const VISIBLE_WITHIN_MS = 90_000;
 
 /**
@@ -49,7 +49,7 @@ async function ensureNamespace({ client }: TemporalClient, say: (line: string) =
   } catch (error) {
     if (!hasCode(error, NOT_FOUND)) throw error;
     say(`creating the namespace ${namespace}`);
-    await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: Long.fromNumber(RETENTION_SECONDS) } });
+    await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs(RETENTION) });
   }
 }
 

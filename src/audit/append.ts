@@ -1,0 +1,72 @@
+import { Prisma, type PrismaClient } from '../../generated/prisma/client.js';
+import type { AuditAction, AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
+import { AuditConflictError, AuditRefusedError, type AuditLog } from './audit-log.js';
+import { sqlStateOf } from './failures.js';
+import { parseEvents } from './row.js';
+
+/**
+ * What makes two rows the same fact. The rest is circumstance, and may differ when an execution runs again: when it happened and how
+ * long it took, in which run and try, the words around it. Of those the first stand.
+ */
+const facts = [
+  'action',
+  'correlationId',
+  'institutionId',
+  'customerId',
+  'actorType',
+  'actorId',
+  'attempt',
+  'executionId',
+  'result',
+  'outcome',
+  'verification',
+  'httpStatus',
+  'upstreamCode',
+  'lockStatus',
+] as const satisfies readonly (keyof NewAuditEvent)[];
+
+/** Of these the database keeps one row a request, whatever its id. */
+const oncePerRequest: readonly AuditAction[] = ['customer.unlock.requested', 'customer.unlock.completed'];
+/** And of these one row an attempt. */
+const oncePerAttempt: readonly AuditAction[] = ['customer.unlock.attempt_started', 'customer.unlock.attempt_finished'];
+
+/** See `AuditLog.append`. */
+export function createAppend({ prisma }: { readonly prisma: PrismaClient }): AuditLog['append'] {
+  return async (event) => {
+    // One INSERT … ON CONFLICT DO NOTHING, without a transaction around it: a time-out cannot tear it apart.
+    const { count } = await prisma.auditEvent.createMany({ data: [toRow(event)], skipDuplicates: true }).catch((error: unknown) => {
+      throw refusalOf(error) ?? error;
+    });
+    if (count === 1) return 'written';
+    const standing = await standingRow(prisma, event);
+    const differing = facts.filter((fact) => standing[fact] !== (event[fact] ?? null));
+    if (differing.length > 0) {
+      throw new AuditConflictError(`another ${standing.action} stands on record (event ${standing.id}): differs in ${differing.join(', ')}`);
+    }
+    return 'already_there';
+  };
+}
+
+/** The database's refusal behind an error, where it is one. */
+export function refusalOf(error: unknown): AuditRefusedError | null {
+  const state = sqlStateOf(error);
+  if (state === 'LK001') return new AuditRefusedError('request_has_ended', { cause: error });
+  if (state === 'LK002') return new AuditRefusedError('attempt_is_open', { cause: error });
+  return null;
+}
+
+async function standingRow(prisma: PrismaClient, event: NewAuditEvent): Promise<AuditEvent> {
+  const { id, action, correlationId = null, attempt = null } = event;
+  const likes: Prisma.AuditEventWhereInput[] = [{ id }];
+  if (oncePerRequest.includes(action)) likes.push({ action, correlationId });
+  if (oncePerAttempt.includes(action)) likes.push({ action, correlationId, attempt });
+  const rows = parseEvents(await prisma.auditEvent.findMany({ where: { OR: likes } }));
+  const standing = rows.find((row) => row.id === id) ?? rows[0];
+  if (standing === undefined) throw new Error(`the ${action} was not written, yet no row stands in its way`);
+  return standing;
+}
+
+function toRow(event: NewAuditEvent): Prisma.AuditEventCreateManyInput {
+  const { source, metadata, ...columns } = event;
+  return { ...columns, source: source ?? Prisma.DbNull, metadata: metadata ?? {} };
+}

@@ -1,0 +1,109 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { createApp } from '../http/app.js';
+import { createAuthenticator } from '../http/auth.js';
+import { createHttpServer, type HttpServer } from '../http/server.js';
+import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
+import { createTemporalClient } from '../temporal/client.js';
+import { createUnlockClient } from '../temporal/unlock-client.js';
+import type { Closers } from './closers.js';
+import { activityTimeoutMs, customerRefKey, openAuditLog, temporalSettings } from './parts.js';
+
+interface ApiParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly closers: Closers;
+  /** Whether the worker of the same process polls; absent where the worker is a process of its own. */
+  readonly workerPolls?: () => boolean;
+}
+
+const DEFAULT_PORT = 3000;
+const DRAIN_MS = 10_000;
+const QUEUEING_MS = 5_000;
+
+/**
+ * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
+ * @returns the URL under which it listens
+ */
+export async function startApi({ config, log, closers, workerPolls }: ApiParts): Promise<string> {
+  if (config.AUTH_ISSUER === undefined || config.UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('issuer or institution is not set');
+  const audit = openAuditLog(config, log, closers);
+  const temporal = createTemporalClient(temporalSettings(config));
+  closers.add('Temporal client', () => temporal.connection.close());
+  const executions = createUnlockClient({
+    client: temporal.client,
+    customerRefKey: await customerRefKey(config),
+    readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
+  });
+  const shutdown = new AbortController();
+  const app = createApp({
+    audit,
+    executions,
+    auth: createAuthenticator({
+      issuer: config.AUTH_ISSUER,
+      audience: config.AUTH_AUDIENCE ?? 'latchkey',
+      jwksUrl: config.AUTH_JWKS_URL ?? null,
+      tokenTyp: config.AUTH_TOKEN_TYP,
+      allowedInstitutions: [config.UPSTREAM_INSTITUTION_ID],
+    }),
+    settings: httpSettings(config),
+    readiness: readinessChecks(audit, executions, workerPolls),
+    log,
+    shutdownSignal: shutdown.signal,
+  });
+  const server = createHttpServer(app);
+  const port = await listen(server, config);
+  closers.add('front door', async () => {
+    shutdown.abort();
+    await server.close(DRAIN_MS);
+  });
+  return `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
+}
+
+function httpSettings(config: Config): HttpSettings {
+  return {
+    unlockWaitMs: config.UNLOCK_WAIT_MS,
+    notLockedPolicy: config.NOT_LOCKED_POLICY,
+    reasonRequired: config.REASON_REQUIRED,
+    customerIdPattern: config.CUSTOMER_ID_PATTERN,
+    budget: {
+      maxAttempts: config.UNLOCK_MAX_ATTEMPTS,
+      initialIntervalMs: config.UNLOCK_INITIAL_INTERVAL_MS,
+      maxIntervalMs: config.UNLOCK_MAX_INTERVAL_MS,
+      retryAfterMaxMs: config.RETRY_AFTER_MAX_MS,
+      activityTimeoutMs: activityTimeoutMs(config),
+      deadlineMs: config.UNLOCK_DEADLINE_MS,
+    },
+    temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
+    namespace: config.TEMPORAL_NAMESPACE,
+  };
+}
+
+interface Pingable {
+  ping(): Promise<void>;
+}
+
+function readinessChecks(audit: Pingable, executions: Pingable, workerPolls: (() => boolean) | undefined): ReadinessCheck[] {
+  const checks = [
+    { part: 'postgres', check: () => audit.ping() },
+    { part: 'temporal', check: () => executions.ping() },
+  ];
+  if (workerPolls === undefined) return checks;
+  const worker = async () => {
+    if (!workerPolls()) throw new Error('the worker does not poll');
+  };
+  return [...checks, { part: 'worker', check: worker }];
+}
+
+/** A port that was set is used or the start fails; outside production one that was not set steps over a taken one. */
+async function listen(server: HttpServer, { PORT, HOST, production }: Config): Promise<number> {
+  for (let port = PORT ?? DEFAULT_PORT; ; port += 1) {
+    try {
+      return await server.listen({ host: HOST, port });
+    } catch (error) {
+      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (taken && PORT === undefined && !production && port < 65_535) continue;
+      throw taken ? new Error(`port ${port} on ${HOST} is taken: set PORT to another or stop what listens there`, { cause: error }) : error;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+import { searchAttributeTypes } from '../domain/search-attribute-names.js';
+import type { Sandbox } from '../sandbox/index.js';
+import type { Closers } from './closers.js';
+
+/** The settings with everything embedded that was not configured; what was embedded, for the tour. */
+export interface EmbeddedParts {
+  readonly config: Config;
+  readonly sandbox: Sandbox | null;
+}
+
+interface Embedding {
+  readonly config: Config;
+  readonly closers: Closers;
+  readonly say: (line: string) => void;
+  /** Ends a long search for the Temporal server early. */
+  readonly signal: AbortSignal;
+}
+
+const SANDBOX_FIRST_PORT = 4010;
+
+/** Starts what the settings leave out. In production nothing of this is loaded: there the settings leave nothing out. */
+export async function embedWhatIsMissing({ config, closers, say, signal }: Embedding): Promise<EmbeddedParts> {
+  const [database, temporal, { sandbox, ...bankAndIssuer }] = await Promise.all([
+    config.DATABASE_URL === undefined ? embedPostgres({ config, closers, say }) : {},
+    config.TEMPORAL_ADDRESS === undefined ? embedTemporal({ config, closers, say, signal }) : {},
+    config.UPSTREAM_BASE_URL === undefined || config.AUTH_ISSUER === undefined ? embedSandbox({ config, closers }) : { sandbox: null },
+  ]);
+  return { config: { ...config, ...database, ...temporal, ...bankAndIssuer }, sandbox };
+}
+
+async function embedPostgres({ config, closers, say }: Omit<Embedding, 'signal'>): Promise<Partial<Config>> {
+  const { startEmbeddedPostgres } = await import('../local/postgres.js');
+  say('starting Postgres');
+  const postgres = await startEmbeddedPostgres({ dataDir: join(config.DATA_DIR, 'postgres'), port: null, say });
+  closers.add('Postgres', postgres.stop, () => process.kill(postgres.pid, 'SIGKILL'));
+  return { DATABASE_URL: postgres.url };
+}
+
+async function embedTemporal({ config, closers, say, signal }: Embedding): Promise<Partial<Config>> {
+  const { findTemporalCli } = await import('../local/temporal-cli.js');
+  const { startEmbeddedTemporal } = await import('../local/temporal-server.js');
+  const cliPath = await findTemporalCli({ configuredPath: config.TEMPORAL_CLI_PATH ?? null, say, signal });
+  say('starting the Temporal server');
+  const temporal = await startEmbeddedTemporal({
+    cliPath,
+    dataDir: join(config.DATA_DIR, 'temporal'),
+    port: null,
+    uiPort: 'auto',
+    searchAttributes: searchAttributeTypes,
+    namespace: config.TEMPORAL_NAMESPACE,
+    say,
+  });
+  closers.add('Temporal server', temporal.stop, () => process.kill(temporal.pid, 'SIGKILL'));
+  return { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? temporal.uiUrl ?? undefined };
+}
+
+async function embedSandbox({ config, closers }: Pick<Embedding, 'config' | 'closers'>): Promise<Partial<Config> & { readonly sandbox: Sandbox }> {
+  const { createSandbox } = await import('../sandbox/index.js');
+  const { choosePort } = await import('../local/free-port.js');
+  const port = await choosePort({ purpose: 'the sandbox', port: null, startAt: SANDBOX_FIRST_PORT });
+  const sandbox = await createSandbox({
+    port,
+    ...(config.UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: config.UPSTREAM_INSTITUTION_ID }),
+    ...(config.AUTH_AUDIENCE === undefined ? {} : { audience: config.AUTH_AUDIENCE }),
+  });
+  closers.add('sandbox', sandbox.close);
+  const bank = {
+    UPSTREAM_BASE_URL: sandbox.bankBaseUrl,
+    UPSTREAM_TOKEN_URL: sandbox.bankTokenUrl,
+    UPSTREAM_CLIENT_ID: sandbox.clientId,
+    UPSTREAM_CLIENT_SECRET: sandbox.clientSecret,
+    UPSTREAM_INSTITUTION_ID: sandbox.institutionId,
+  };
+  const issuer = { AUTH_ISSUER: sandbox.issuerUrl, AUTH_AUDIENCE: sandbox.audience };
+  return { ...(config.UPSTREAM_BASE_URL === undefined ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Logger } from 'pino';
+import { migrate } from '../audit/migrate.js';
+import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
+import { createTemporalClient } from '../temporal/client.js';
+import { setUpTemporal } from '../temporal/setup.js';
+import { startApi } from './api.js';
+import { createClosers, type Closers } from './closers.js';
+import { createLogger } from './logger.js';
+import { temporalSettings } from './parts.js';
+import { untilToldToStop } from './signals.js';
+import { up } from './up.js';
+import { startWorkerPart } from './worker.js';
+
+const EXIT_FAILED = 1;
+const EXIT_CONFIG = 78;
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+interface Service {
+  /** Settles when the service ends by itself, which it should not. */
+  readonly ended: Promise<void>;
+}
+
+const forever: Service = { ended: new Promise(() => undefined) };
+
+interface ServiceParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly closers: Closers;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a service until a signal ends it, or it fails; stops what it started in order. */
+async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service>): Promise<void> {
+  const config = loadConfig(process.env, part);
+  const log = createLogger({ level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL, toStderr: part === 'up' });
+  const closers = createClosers((name, error) => log.error({ err: error }, `stopping: ${name}`));
+  const stopping = new AbortController();
+  const told = untilToldToStop(() => closers.killAll()).then(() => stopping.abort());
+  let failure: unknown;
+  try {
+    // Also with a signal the start runs to its end: only then all that it started is known.
+    const service = await start({ config, log, closers, signal: stopping.signal });
+    const ended = service.ended.then(() => {
+      if (!stopping.signal.aborted) throw new Error('the worker stopped by itself');
+    });
+    await Promise.race([told, ended]);
+  } catch (error) {
+    if (!stopping.signal.aborted) failure = error;
+  }
+  await closers.closeAll();
+  if (failure !== undefined) throw failure;
+  process.exit(0);
+}
+
+const program = new Command('latchkey')
+  .description('A durable, audited front door for unlocking bank customers. Settings come from the environment; .env is read.')
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work.')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+program
+  .command('up', { isDefault: true })
+  .description('everything in one process tree, with whatever is not configured embedded')
+  .action(() => serve('up', (parts) => up({ ...parts, say })));
+
+program
+  .command('api')
+  .description('the HTTP front door alone')
+  .action(() =>
+    serve('api', async (parts) => {
+      const url = await startApi(parts);
+      parts.log.info({ url }, 'the front door listens');
+      return forever;
+    }),
+  );
+
+program
+  .command('worker')
+  .description('the Temporal worker alone')
+  .action(() =>
+    serve('worker', async (parts) => {
+      const worker = await startWorkerPart(parts);
+      parts.log.info('the worker polls');
+      return worker;
+    }),
+  );
+
+program
+  .command('sandbox')
+  .description('the simulated bank and token issuer alone; for local use')
+  .option('--port <number>', 'port to listen on', '4010')
+  .action(({ port }: { port: string }) =>
+    serve('sandbox', async ({ closers, config }) => {
+      const { createSandbox } = await import('../sandbox/index.js');
+      const sandbox = await createSandbox({ port: Number(port), ...(config.UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: config.UPSTREAM_INSTITUTION_ID }) });
+      closers.add('sandbox', sandbox.close);
+      say(`bank:    UPSTREAM_BASE_URL=${sandbox.bankBaseUrl} UPSTREAM_TOKEN_URL=${sandbox.bankTokenUrl}`);
+      say(`         UPSTREAM_CLIENT_ID=${sandbox.clientId} UPSTREAM_CLIENT_SECRET=${sandbox.clientSecret} UPSTREAM_INSTITUTION_ID=${sandbox.institutionId}`);
+      say(`issuer:  AUTH_ISSUER=${sandbox.issuerUrl} AUTH_AUDIENCE=${sandbox.audience}`);
+      say(`control: ${sandbox.url}/control/calls`);
+      return forever;
+    }),
+  );
+
+program
+  .command('migrate')
+  .description('brings the database up to date')
+  .action(async () => {
+    const config = loadConfig(process.env, 'migrate');
+    const { applied } = await migrate({ databaseUrl: config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL ?? '', say });
+    say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
+  });
+
+program
+  .command('temporal')
+  .description('works on the Temporal server')
+  .command('setup')
+  .description('makes the namespace, where it may, and registers the search attributes')
+  .action(async () => {
+    const temporal = createTemporalClient(temporalSettings(loadConfig(process.env, 'temporal')));
+    try {
+      await setUpTemporal(temporal, say);
+    } finally {
+      await temporal.connection.close();
+    }
+    say('Temporal is ready for Latchkey');
+  });
+
+if (existsSync('.env')) process.loadEnvFile('.env');
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`latchkey: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILED);
+}

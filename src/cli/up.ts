@@ -1,0 +1,104 @@
+import type { Logger } from 'pino';
+import { migrate } from '../audit/migrate.js';
+import type { Config } from '../config.js';
+import { createTemporalClient } from '../temporal/client.js';
+import { setUpTemporal } from '../temporal/setup.js';
+import type { TemporalSettings } from '../temporal/settings.js';
+import { startApi } from './api.js';
+import type { Closers } from './closers.js';
+import { embedWhatIsMissing, type EmbeddedParts } from './embedded.js';
+import { temporalSettings } from './parts.js';
+import { isTourDue, markTourDone, tour } from './tour.js';
+import { startWorkerPart } from './worker.js';
+
+interface UpParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly closers: Closers;
+  readonly say: (line: string) => void;
+  /** Ends the start early. */
+  readonly signal: AbortSignal;
+}
+
+const AWAY_LIMIT_MS = 60_000;
+const AGAIN_MS = 1_000;
+
+/**
+ * Everything in one process tree, with whatever is not configured embedded.
+ * @returns a promise that rejects when the worker fails later on
+ */
+export async function up({ config: given, log, closers, say, signal }: UpParts): Promise<{ readonly ended: Promise<void> }> {
+  const embedded = await embedWhatIsMissing({ config: given, closers, say, signal });
+  const { config } = embedded;
+  const databaseUrl = config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL;
+  if (databaseUrl === undefined) throw new TypeError('DATABASE_URL is not set');
+  await Promise.all([
+    unlessAwayForLong('Postgres', { say, signal }, () => migrate({ databaseUrl, say })),
+    unlessAwayForLong('Temporal', { say, signal }, () => prepareTemporal(temporalSettings(config), say)),
+  ]);
+  signal.throwIfAborted();
+  const worker = await startWorkerPart({ config, log, closers });
+  const apiUrl = await startApi({ config, log, closers, workerPolls: worker.polls });
+  await greet(embedded, apiUrl, databaseUrl, say);
+  return { ended: worker.ended };
+}
+
+async function prepareTemporal(settings: TemporalSettings, say: (line: string) => void): Promise<void> {
+  const temporal = createTemporalClient(settings);
+  try {
+    await setUpTemporal(temporal, say);
+  } finally {
+    await temporal.connection.close();
+  }
+}
+
+/** A part that starts beside us may need a moment; one that stays away ends the start. */
+async function unlessAwayForLong<Result>(name: string, { say, signal }: Pick<UpParts, 'say' | 'signal'>, work: () => Promise<Result>): Promise<Result> {
+  const untilMs = performance.now() + AWAY_LIMIT_MS;
+  for (let said = false; ; said = true) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted || performance.now() > untilMs || !isAway(error)) throw error;
+      if (!said) say(`${name} does not answer yet; waiting up to ${AWAY_LIMIT_MS / 1000} s for it`);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+/** Refused connections, time-outs, servers that are starting up: what passes by itself. */
+function isAway(error: unknown): boolean {
+  for (let each: unknown = error; each instanceof Error; each = each.cause) {
+    const code = 'code' in each ? String(each.code) : '';
+    if (['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EAI_AGAIN', 'ENOTFOUND', '57P03', '53300', '4', '14'].includes(code)) return true;
+    if (/failed to connect|connection terminated|timeout expired/i.test(each.message)) return true;
+  }
+  return false;
+}
+
+async function greet({ config, sandbox }: EmbeddedParts, apiUrl: string, databaseUrl: string, say: (line: string) => void): Promise<void> {
+  const ownBank = sandbox !== null && config.UPSTREAM_BASE_URL === sandbox.bankBaseUrl;
+  const ownIssuer = sandbox !== null && config.AUTH_ISSUER === sandbox.issuerUrl;
+  const token = ownIssuer ? await sandbox.mintToken({ name: 'Sam Support' }) : null;
+  let correlationIds: string[] = [];
+  // A tour unlocks customers: never at a bank that is not ours.
+  if (ownBank && token !== null && config.LATCHKEY_TOUR === 'auto' && isTourDue(config.DATA_DIR)) {
+    correlationIds = await tour({ apiUrl, databaseUrl, token, say });
+    await markTourDone(config.DATA_DIR);
+  }
+  say('');
+  say('Latchkey is up.');
+  say(`  API                ${apiUrl}/openapi.json`);
+  if (config.TEMPORAL_UI_URL !== undefined) {
+    const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
+    say(`  Temporal UI        ${workflows}${correlationIds[1] === undefined ? '' : `/unlock-${correlationIds[1]}`}`);
+  }
+  if (config.DATABASE_URL !== undefined && sandbox !== null) say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
+  if (ownBank) say(`  sandbox bank       ${sandbox.url}/control/calls`);
+  if (token !== null) {
+    const customer = ownBank ? 'locked-2' : 'CUSTOMER_ID';
+    say('  unlock a customer:');
+    say(`    curl -i -X PUT '${apiUrl}/v1/customers/${customer}:unlock-user' -H "correlationId: $(uuidgen)" -H 'authorization: Bearer ${token}'`);
+  }
+  say('Ctrl-C stops everything.');
+}

@@ -1,0 +1,208 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { meanings, type ClassificationRule } from './domain/classification.js';
+
+/** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
+export type Part = 'up' | 'api' | 'worker' | 'migrate' | 'temporal' | 'sandbox';
+
+/** Thrown where the settings cannot work; names every fault at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the settings cannot work:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const text = z.string().min(1);
+const count = (least: number, most: number) => z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const port = count(0, 65_535);
+const durationMs = count(1, 7 * 24 * 3_600_000);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const httpUrl = z.url({ protocol: /^https?$/ }).refine((url) => !/[?#]/.test(url) && new URL(url).username === '', 'must carry no query, fragment or credentials');
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+const pattern = text.transform((source, context) => {
+  try {
+    return new RegExp(source, 'u');
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be a regular expression' });
+    return z.NEVER;
+  }
+});
+const pathTemplate = text.refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, 'must start with a slash and name {customerId} once');
+
+/** Every setting of ours, as the environment spells it. */
+export const settings = z.object({
+  NODE_ENV: text.optional(),
+  PORT: port.optional(),
+  HOST: text.default('127.0.0.1'),
+  DATABASE_URL: postgresUrl.optional(),
+  AUDIT_DATABASE_URL: postgresUrl.optional(),
+  MIGRATE_DATABASE_URL: postgresUrl.optional(),
+  TEMPORAL_ADDRESS: text.optional(),
+  TEMPORAL_NAMESPACE: text.default('default'),
+  TEMPORAL_UI_URL: httpUrl.optional(),
+  TEMPORAL_CLI_PATH: text.optional(),
+  UPSTREAM_BASE_URL: httpUrl.optional(),
+  UPSTREAM_UNLOCK_PATH: pathTemplate.default('/v1/customers/{customerId}:unlock-user'),
+  UPSTREAM_STATUS_PATH: pathTemplate.default('/v1/customers/{customerId}?userIdType=CUSTOMER_ID'),
+  UPSTREAM_STATUS_FLAGS: z.string().default('userStatus'),
+  UPSTREAM_CODES_FILE: text.optional(),
+  UPSTREAM_TOKEN_URL: httpUrl.optional(),
+  UPSTREAM_CLIENT_ID: text.optional(),
+  UPSTREAM_CLIENT_SECRET: text.optional(),
+  UPSTREAM_INSTITUTION_ID: text.regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters').optional(),
+  UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
+  UPSTREAM_CA_FILE: text.optional(),
+  ALLOW_HTTP_HOSTS: z.string().default('').transform((hosts) => hosts.split(/[\s,]+/).filter((host) => host !== '')),
+  AUTH_ISSUER: httpUrl.optional(),
+  AUTH_AUDIENCE: text.optional(),
+  AUTH_JWKS_URL: httpUrl.optional(),
+  AUTH_TOKEN_TYP: text.default('at+jwt'),
+  UNLOCK_MAX_ATTEMPTS: count(1, 10_000).default(20),
+  UNLOCK_INITIAL_INTERVAL_MS: durationMs.default(1_000),
+  UNLOCK_MAX_INTERVAL_MS: durationMs.default(60_000),
+  RETRY_AFTER_MAX_MS: durationMs.default(300_000),
+  UNLOCK_DEADLINE_MS: durationMs.default(900_000),
+  UNLOCK_WAIT_MS: durationMs.default(25_000),
+  NOT_LOCKED_POLICY: z.enum(['reject', 'accept']).default('reject'),
+  REASON_REQUIRED: flag.default(false),
+  CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),
+  CUSTOMER_REF_KEY: text.min(16, 'must be at least 16 characters').optional(),
+  LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  DATA_DIR: text.default('.latchkey'),
+});
+
+export type Settings = z.infer<typeof settings>;
+
+export interface Config extends Omit<Settings, 'UPSTREAM_CODES_FILE' | 'UPSTREAM_CA_FILE'> {
+  readonly production: boolean;
+  readonly classificationOverrides: readonly ClassificationRule[];
+  /** PEM; null: the system's certificate authorities. */
+  readonly upstreamCa: string | null;
+}
+
+const codesFile = z.array(
+  z.strictObject({
+    httpStatus: z.union([z.int().min(100).max(599), z.enum(['1xx', '2xx', '3xx', '4xx', '5xx'])]),
+    code: text.optional(),
+    meaning: z.enum(meanings),
+  }),
+);
+
+const required: Record<Part, readonly (keyof Settings)[]> = {
+  up: [],
+  api: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
+  worker: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL'],
+  migrate: [],
+  temporal: ['TEMPORAL_ADDRESS'],
+  sandbox: [],
+};
+const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
+  up: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'CUSTOMER_REF_KEY'],
+  api: ['AUTH_AUDIENCE', 'CUSTOMER_REF_KEY'],
+  worker: [],
+  migrate: [],
+  temporal: [],
+  sandbox: [],
+};
+
+/** What makes no sense without its partner. */
+const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
+  ['AUDIT_DATABASE_URL', 'DATABASE_URL'],
+  ['UPSTREAM_TOKEN_URL', 'UPSTREAM_BASE_URL'],
+  ['UPSTREAM_CLIENT_ID', 'UPSTREAM_BASE_URL'],
+  ['UPSTREAM_CLIENT_SECRET', 'UPSTREAM_BASE_URL'],
+  ['AUTH_JWKS_URL', 'AUTH_ISSUER'],
+];
+const neededWithBank: readonly (keyof Settings)[] = ['UPSTREAM_TOKEN_URL', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET', 'UPSTREAM_INSTITUTION_ID'];
+const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL')[] = [
+  'UPSTREAM_BASE_URL',
+  'UPSTREAM_TOKEN_URL',
+  'AUTH_ISSUER',
+  'AUTH_JWKS_URL',
+];
+
+/**
+ * Parses the settings once, at start.
+ * @throws ConfigError naming every fault
+ */
+export function loadConfig(environment: Environment, part: Part): Config {
+  // An empty variable is one that was not set, but for the one whose emptiness says something.
+  const given = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== '' || name === 'UPSTREAM_STATUS_FLAGS'));
+  const parsed = settings.safeParse(given);
+  const faults = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const has = (name: keyof Settings) => given[name] !== undefined;
+  const production = given.NODE_ENV === 'production';
+
+  const must = new Set([...required[part], ...(production ? requiredInProduction[part] : [])]);
+  // The API never holds the bank's credentials, so it need not be told of them.
+  if (has('UPSTREAM_BASE_URL') && (part === 'up' || part === 'worker')) for (const name of neededWithBank) must.add(name);
+  if (part === 'migrate' && !has('MIGRATE_DATABASE_URL')) must.add('DATABASE_URL');
+  for (const name of must) if (!has(name)) faults.push(`${name} is required${because(name, part, production)}`);
+  for (const [name, partner] of dependents) {
+    if (has(name) && !has(partner) && !must.has(partner)) faults.push(`${name} is set, but ${partner} is not: set both or neither`);
+  }
+  if (production && part === 'sandbox') faults.push('NODE_ENV is production: the sandbox is not for production');
+
+  const overrides = readFile(given.UPSTREAM_CODES_FILE, 'UPSTREAM_CODES_FILE', faults);
+  const classificationOverrides = overrides === null ? [] : parseCodes(overrides, faults);
+  const upstreamCa = readFile(given.UPSTREAM_CA_FILE, 'UPSTREAM_CA_FILE', faults);
+
+  if (parsed.success) faults.push(...contradictions(parsed.data, production));
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+  return { ...parsed.data, production, classificationOverrides, upstreamCa };
+}
+
+function contradictions(parsed: Settings, production: boolean): string[] {
+  const faults: string[] = [];
+  if (parsed.UNLOCK_INITIAL_INTERVAL_MS > parsed.UNLOCK_MAX_INTERVAL_MS) {
+    faults.push('UNLOCK_INITIAL_INTERVAL_MS must not exceed UNLOCK_MAX_INTERVAL_MS');
+  }
+  for (const name of outbound) {
+    const url = parsed[name];
+    if (url === undefined || url.startsWith('https:')) continue;
+    const { hostname } = new URL(url);
+    if (parsed.ALLOW_HTTP_HOSTS.includes(hostname)) continue;
+    if (production || !isLoopback(hostname)) {
+      faults.push(`${name} must be https (plain http is for loopback outside production, or for hosts that ALLOW_HTTP_HOSTS names)`);
+    }
+  }
+  return faults;
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function because(name: keyof Settings, part: Part, production: boolean): string {
+  if (neededWithBank.includes(name) && part !== 'api') return ' with UPSTREAM_BASE_URL';
+  if (required[part].includes(name)) return ` for latchkey ${part}`;
+  return production ? ' in production' : '';
+}
+
+function readFile(path: string | undefined, name: string, faults: string[]): string | null {
+  if (path === undefined) return null;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    faults.push(`${name}: the file cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})`);
+    return null;
+  }
+}
+
+function parseCodes(json: string, faults: string[]): ClassificationRule[] {
+  try {
+    const parsed = codesFile.safeParse(JSON.parse(json));
+    if (parsed.success) return parsed.data;
+    faults.push(...parsed.error.issues.map((issue) => `UPSTREAM_CODES_FILE: ${issue.path.join('.')}: ${issue.message}`));
+  } catch {
+    faults.push('UPSTREAM_CODES_FILE: the file is not JSON');
+  }
+  return [];
+}

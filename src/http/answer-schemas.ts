@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { attemptResults } from '../domain/attempt.js';
+import { auditActions } from '../domain/audit-event.js';
+import { statusFlagNames } from '../domain/lock-status.js';
+import { outcomes, verifications } from '../domain/outcome.js';
+
+const time = z.iso.datetime();
+const text = z.string().nullable();
+const whole = z.int().nullable();
+const guid = z.string().meta({ format: 'uuid' });
+const outcome = z.enum(outcomes).nullable().meta({ description: 'Null while the request is running' });
+const verification = z.enum(verifications).nullable().meta({ description: 'What the status read after the last attempt found, where one was needed' });
+const state = z.enum(['running', 'completed']);
+
+const attemptSchema = z.strictObject({
+  attempt: z.int().min(1),
+  startedAt: time,
+  finishedAt: time.nullable(),
+  result: z.enum(attemptResults).nullable().meta({ description: 'Null while the answer is out' }),
+  httpStatus: whole,
+  upstreamCode: text,
+  upstreamMessage: text,
+  durationMs: z.number().nullable(),
+});
+
+/** One unlock request, as every route answers it. */
+export const unlockSchema = z
+  .strictObject({
+    correlationId: guid,
+    customerId: z.string(),
+    institutionId: z.string(),
+    state,
+    outcome,
+    verification,
+    diagnosis: text.meta({ description: 'Why an unlock will not help, or not alone, and what will' }),
+    requestedAt: time,
+    requestedBy: z
+      .strictObject({
+        type: z.enum(['user', 'service']),
+        id: z.string(),
+        name: text,
+        clientId: text,
+        onBehalfOf: z.strictObject({ id: z.string(), asserted: z.literal(true) }).nullable(),
+      })
+      .nullable(),
+    reason: text,
+    reasonCode: text,
+    ticket: text,
+    completedAt: time.nullable(),
+    attempts: z.array(attemptSchema),
+    nextAttemptAt: time.nullable().meta({ description: 'When the next attempt is due; always null in lists' }),
+    links: z.strictObject({ self: z.string(), events: text, temporal: text }),
+  })
+  .meta({ id: 'Unlock' });
+export type UnlockAnswer = z.infer<typeof unlockSchema>;
+
+const nextCursor = text.meta({ description: 'Where the next page begins; null on the last one' });
+export const unlockPageSchema = z.strictObject({ items: z.array(unlockSchema), nextCursor }).meta({ id: 'UnlockPage' });
+
+const flags = z.strictObject(Object.fromEntries(statusFlagNames.map((name) => [name, z.boolean().optional()])));
+
+export const lockStatusSchema = z
+  .strictObject({
+    customerId: z.string(),
+    institutionId: z.string(),
+    lockStatus: z.enum(['locked', 'not_locked']),
+    flags: flags.meta({ description: 'As the bank sent them; an absent flag means false' }),
+    diagnosis: text,
+    lastUnlocks: z.array(
+      z.strictObject({ correlationId: guid, state, outcome, verification, requestedAt: time, links: z.strictObject({ self: z.string() }) }),
+    ),
+    correlationId: guid,
+  })
+  .meta({ id: 'LockStatus' });
+
+const jsonObject = z.record(z.string(), z.json());
+
+/** One row of the audit log, columns in camel case. */
+export const auditEventSchema = z
+  .strictObject({
+    id: guid,
+    position: z.int(),
+    occurredAt: time,
+    recordedAt: time,
+    action: z.enum(auditActions),
+    correlationId: guid.nullable(),
+    institutionId: text,
+    customerId: text,
+    actorType: z.enum(['user', 'service']).nullable(),
+    actorId: text,
+    actorName: text,
+    onBehalfOf: text,
+    reason: text,
+    reasonCode: text,
+    ticket: text,
+    source: jsonObject.nullable(),
+    workflowId: text,
+    runId: text,
+    attempt: whole,
+    activityAttempt: whole,
+    executionId: guid.nullable(),
+    result: z.enum(attemptResults).nullable(),
+    outcome: z.enum(outcomes).nullable(),
+    verification: z.enum(verifications).nullable(),
+    httpStatus: whole,
+    upstreamCode: text,
+    upstreamMessage: text,
+    durationMs: z.number().nullable(),
+    lockStatus: z.enum(['locked', 'not_locked', 'unknown']).nullable(),
+    metadata: jsonObject,
+  })
+  .meta({ id: 'AuditEvent' });
+export const auditEventPageSchema = z.strictObject({ items: z.array(auditEventSchema), nextCursor }).meta({ id: 'AuditEventPage' });
+
+export const healthSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const readinessSchema = z
+  .strictObject({ status: z.enum(['ready', 'not_ready']), parts: z.array(z.strictObject({ part: z.string(), ready: z.boolean() })) })
+  .meta({ id: 'Readiness' });

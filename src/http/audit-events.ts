@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditLog } from '../audit/audit-log.js';
+import { auditEventId } from '../audit/event-id.js';
+import type { AuditEvent, JsonObject } from '../domain/audit-event.js';
+import { auditEventPageSchema } from './answer-schemas.js';
+import { fromAudit } from './availability.js';
+import { eventCursor, pageOf, rowsToAsk } from './cursor.js';
+import { failures, good } from './operation.js';
+import type { RequestSchemas } from './request-schemas.js';
+import type { Answer, AuthenticatedCall, Route } from './route.js';
+import { parseQuery } from './validation.js';
+
+interface AuditEventsParts {
+  readonly audit: AuditLog;
+  readonly schemas: RequestSchemas;
+}
+
+/** The audit log for those who must read it; each read is an audit event itself, written first. */
+export function auditEventRoutes({ audit, schemas }: AuditEventsParts): Route[] {
+  async function list(call: AuthenticatedCall): Promise<Answer> {
+    const { limit, cursor, ...filters } = parseQuery(schemas.auditEventsQuery, call.search);
+    const { institutionId, actor } = call.caller;
+    const action = 'audit.viewed';
+    await fromAudit(
+      audit.append({
+        id: auditEventId(call.correlationId, action, randomUUID()),
+        occurredAt: new Date(),
+        action,
+        institutionId,
+        actorType: actor.type,
+        actorId: actor.id,
+        actorName: actor.name,
+        source: { ...call.source },
+        metadata: { clientId: actor.clientId, filters: recordable(filters), limit, after: cursor?.toString() ?? null },
+      }),
+    );
+    const rows = await fromAudit(audit.listEvents({ filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null }));
+    const page = pageOf({ rows, limit, cursorOf: ({ position }) => eventCursor(position) });
+    return { httpStatus: 200, body: { items: page.rows.map(auditEventItem), nextCursor: page.nextCursor } };
+  }
+
+  return [
+    {
+      method: 'get',
+      path: '/v1/audit/events',
+      scope: 'audit:read',
+      body: 'none',
+      errorShape: 'problem',
+      operation: {
+        operationId: 'listAuditEvents',
+        summary: 'Audit events, newest first; the read itself is recorded',
+        requestParams: { query: schemas.auditEventsQuery },
+        responses: { '200': good('One page', auditEventPageSchema), ...failures({}) },
+      },
+      handle: list,
+    },
+  ];
+}
+
+type Filters = Readonly<Record<string, string | number | Date | undefined>>;
+
+function recordable(filters: Filters): JsonObject {
+  const given = Object.entries(filters).filter((entry): entry is [string, string | number | Date] => entry[1] !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]));
+}
+
+/** One row as callers read it. */
+export function auditEventItem({ position, occurredAt, recordedAt, ...columns }: AuditEvent) {
+  return { ...columns, position: Number(position), occurredAt: occurredAt.toISOString(), recordedAt: recordedAt.toISOString() };
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import type { NextFunction, Request, Response } from 'express';
+import { z } from 'zod';
+import { parseCorrelationId } from '../domain/unlock-request.js';
+import type { HttpLog } from './settings.js';
+
+/** What is kept of one request from its first middleware to its last. */
+export interface CallTrace {
+  /** From the path or the header where that is a GUID, else made for this call. */
+  correlationId: string;
+  /** The route's pattern, never the path itself: that may hold a customer's id. */
+  route: string;
+  readonly signal: AbortSignal;
+}
+
+interface CallTracesParts {
+  readonly log: HttpLog;
+  readonly shutdownSignal: AbortSignal;
+}
+
+/** Follows requests: one line in the log for each, and a signal that ends what it waits for. */
+export function createCallTraces({ log, shutdownSignal }: CallTracesParts) {
+  const traces = new WeakMap<Request, CallTrace>();
+  const open = new Set<() => void>();
+  // One listener for all: a listener of each request's own would be one too many for a busy process.
+  shutdownSignal.addEventListener('abort', () => open.forEach((end) => end()), { once: true });
+
+  function begin(request: Request, response: Response, next: NextFunction): void {
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    const sent = z.string().safeParse(request.headers.correlationid).data ?? '';
+    const trace: CallTrace = { correlationId: parseCorrelationId(sent) ?? randomUUID(), route: 'none', signal: controller.signal };
+    traces.set(request, trace);
+    const end = (): void => {
+      if (!response.headersSent) response.set('connection', 'close');
+      controller.abort();
+    };
+    open.add(end);
+    if (shutdownSignal.aborted) end();
+    response.once('close', () => {
+      open.delete(end);
+      controller.abort();
+      const { correlationId, route } = trace;
+      const durationMs = Math.round(performance.now() - startedAt);
+      const fields = { method: request.method, route, status: response.statusCode, durationMs, correlationId };
+      if (response.writableFinished) log.info(fields, 'request');
+      else log.info({ ...fields, hungUp: true }, 'request');
+    });
+    next();
+  }
+
+  function of(request: Request): CallTrace {
+    const trace = traces.get(request);
+    if (trace === undefined) throw new Error('this request passed by its first middleware');
+    return trace;
+  }
+
+  return { begin, of };
+}
+
+export type CallTraces = ReturnType<typeof createCallTraces>;

@@ -1,0 +1,72 @@
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { z } from 'zod';
+
+/** Thrown where the issuer's keys cannot be had: it says nothing about the token. */
+export class IssuerUnavailableError extends Error {
+  override readonly name = 'IssuerUnavailableError';
+}
+
+interface IssuerKeysParts {
+  readonly issuer: string;
+  /** Where the keys are; null: discovered. */
+  readonly jwksUrl: string | null;
+}
+
+const TIMEOUT_MS = 3_000;
+// How soon after a fetch an unknown key id may cause another one: a rotated key is known quickly, a flood of made-up ids costs little.
+const COOLDOWN_MS = 5_000;
+
+// Everything else that goes wrong speaks of the issuer.
+const aboutTheToken = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
+
+/**
+ * The issuer's keys, fetched when first needed, kept for ten minutes, and looked for again once the issuer is back.
+ * @throws IssuerUnavailableError from the returned function
+ */
+export function createIssuerKeys({ issuer, jwksUrl }: IssuerKeysParts): JWTVerifyGetKey {
+  let located: Promise<JWTVerifyGetKey> | null = null;
+
+  async function locate(): Promise<JWTVerifyGetKey> {
+    const url = jwksUrl === null ? await discoverJwksUrl(issuer) : new URL(jwksUrl);
+    return createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS, cooldownDuration: COOLDOWN_MS });
+  }
+
+  return async (header, token) => {
+    try {
+      located ??= locate().catch((error: unknown) => {
+        located = null;
+        throw error;
+      });
+      const keys = await located;
+      return await keys(header, token);
+    } catch (error) {
+      if (aboutTheToken.some((kind) => error instanceof kind)) throw error;
+      throw new IssuerUnavailableError(`the keys of ${issuer} cannot be had`, { cause: error });
+    }
+  };
+}
+
+const metadataSchema = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+
+async function discoverJwksUrl(issuer: string): Promise<URL> {
+  const failures: unknown[] = [];
+  for (const url of metadataUrls(issuer)) {
+    try {
+      const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
+      if (!response.ok) throw new Error(`${url.href} answers ${response.status}`);
+      const metadata = metadataSchema.parse(await response.json());
+      if (metadata.issuer !== issuer) throw new Error(`${url.href} speaks for ${metadata.issuer}, not for ${issuer}`);
+      return new URL(metadata.jwks_uri);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw new AggregateError(failures, `no metadata of ${issuer}`);
+}
+
+/** OpenID Connect Discovery appends to the issuer's path, RFC 8414 stands before it. */
+export function metadataUrls(issuer: string): URL[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, '');
+  return [new URL(`${origin}${path}/.well-known/openid-configuration`), new URL(`${origin}/.well-known/oauth-authorization-server${path}`)];
+}

@@ -1,0 +1,90 @@
+import { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
+import { recordableMessage } from '../domain/audit-event.js';
+import { parseCorrelationId } from '../domain/unlock-request.js';
+import type { Authenticator } from './auth.js';
+import { readBody } from './body-reader.js';
+import type { CallTraces } from './call-traces.js';
+import { bankError, Problem, problemDetails, toProblem } from './problem.js';
+import { pathPattern, type Answer, type Call, type Route } from './route.js';
+import type { HttpLog } from './settings.js';
+
+interface RouterParts {
+  readonly routes: readonly Route[];
+  readonly auth: Authenticator;
+  readonly traces: CallTraces;
+}
+
+/** The router made from the table of routes; a known path answers any other method with 405. */
+export function createRouter({ routes, auth, traces }: RouterParts): Router {
+  const router = Router();
+  for (const route of routes) {
+    router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {
+      send(response, await serve(route, request, response));
+    });
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
+    const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+    router.all(pathPattern(path), (request: Request) => {
+      traces.of(request).route = path;
+      throw new Problem('method_not_allowed', { detail: `Use ${allow}.`, headers: { allow } });
+    });
+  }
+
+  async function serve(route: Route, request: Request, response: Response): Promise<Answer> {
+    const trace = traces.of(request);
+    const params = textParameters(request.params);
+    trace.route = route.path;
+    trace.correlationId = parseCorrelationId(params.correlationId ?? '') ?? trace.correlationId;
+    const call = async (): Promise<Call> => ({
+      params,
+      search: /\?(.*)$/s.exec(request.url)?.[1] ?? '',
+      headers: request.headers,
+      body: await readBody(route.body, request, response),
+      correlationId: trace.correlationId,
+      source: { component: 'api', clientAddress: request.socket.remoteAddress ?? null, userAgent: recordableMessage(request.headers['user-agent'] ?? null) },
+      signal: trace.signal,
+    });
+    if (route.scope === 'public') return route.handle(await call());
+    // Who may not ask is told so before anything else of the request is read.
+    const caller = await auth(request.headersDistinct.authorization ?? [], route.scope);
+    response.set('correlationId', trace.correlationId);
+    return route.handle({ ...(await call()), caller });
+  }
+
+  return router;
+}
+
+function textParameters(params: object): Record<string, string> {
+  const texts = Object.entries(params).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(texts);
+}
+
+function send(response: Response, { httpStatus, headers = {}, body }: Answer): void {
+  response.status(httpStatus).set(headers);
+  if (body === undefined) response.end();
+  else response.json(body);
+}
+
+interface ErrorAnswersParts {
+  readonly routes: readonly Route[];
+  readonly traces: CallTraces;
+  readonly log: HttpLog;
+}
+
+/** The last middleware: every error becomes problem details or, under the drop-in endpoint's path, the bank's own shape. */
+export function answerErrors({ routes, traces, log }: ErrorAnswersParts): ErrorRequestHandler {
+  const bankShaped = routes.filter(({ errorShape }) => errorShape === 'bank').map(({ path }) => pathPattern(path));
+
+  return (error: unknown, request, response, next) => {
+    const problem = toProblem(error);
+    const { correlationId, route } = traces.of(request);
+    const fields = { route, correlationId, code: problem.code, ...(problem.cause !== undefined && { err: problem.cause }) };
+    if (problem.httpStatus === 500) log.error(fields, 'failed');
+    else if (problem.httpStatus > 500) log.warn(fields, 'unavailable');
+    if (response.headersSent) return next(error);
+    response.status(problem.httpStatus).set({ ...problem.headers, correlationId });
+    if (bankShaped.some((pattern) => pattern.test(request.path))) response.json(bankError(problem));
+    else response.type('application/problem+json').send(JSON.stringify(problemDetails(problem, { path: request.path, correlationId })));
+  };
+}

@@ -1,0 +1,39 @@
+import type { RetryBudget } from '../domain/unlock-request.js';
+
+/** What the front door is told at start. */
+export interface HttpSettings {
+  /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
+  readonly unlockWaitMs: number;
+  /** What the drop-in endpoint says of a customer who is not locked: 409 or, with `accept`, 204. */
+  readonly notLockedPolicy: 'reject' | 'accept';
+  /** Whether `POST /v1/unlocks` insists on a reason. */
+  readonly reasonRequired: boolean;
+  /** Which customer ids are let through; holds for the whole id. */
+  readonly customerIdPattern: RegExp;
+  readonly budget: BudgetSettings;
+  /** Where people open the Temporal UI; null: answers carry no link to it. */
+  readonly temporalUiUrl: string | null;
+  /** The Temporal namespace, for that link. */
+  readonly namespace: string;
+}
+
+/** How often and how long an accepted request may try; times in milliseconds. */
+export type BudgetSettings = Omit<RetryBudget, 'deadlineAt'> & {
+  /** From the moment a request is accepted; past it no PUT is sent. */
+  readonly deadlineMs: number;
+};
+
+/** Where the front door writes its log; a pino logger fits. */
+export interface HttpLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One part without which requests cannot be served. */
+export interface ReadinessCheck {
+  /** As `/readyz` names it. */
+  readonly part: string;
+  /** Resolves where the part is there; may be called often. */
+  check(): Promise<void>;
+}

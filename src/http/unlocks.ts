@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type { AuditLog } from '../audit/audit-log.js';
+import { unlockRecord } from '../domain/unlock-record.js';
+import { unlockPageSchema, unlockSchema } from './answer-schemas.js';
+import { fromAudit } from './availability.js';
+import { pageOf, requestCursor, rowsToAsk } from './cursor.js';
+import { failures, good } from './operation.js';
+import { preferredWaitSeconds } from './prefer.js';
+import { invalid, Problem } from './problem.js';
+import { represent, unlockPath } from './representation.js';
+import type { RequestSchemas } from './request-schemas.js';
+import type { Answer, AuthenticatedCall, Route } from './route.js';
+import type { HttpSettings } from './settings.js';
+import type { UnlockDesk } from './unlock-desk.js';
+import { unlockRequest } from './unlock-wish.js';
+import { parsePart, parseQuery } from './validation.js';
+
+interface UnlocksParts {
+  readonly audit: AuditLog;
+  readonly desk: UnlockDesk;
+  readonly schemas: RequestSchemas;
+  readonly settings: HttpSettings;
+}
+
+const preferHeader = z.object({ prefer: z.string().optional().meta({ description: 'RFC 7240: `wait=N` waits up to N seconds (at most 60) for the end' }) });
+const waitHeaders = z.object({ location: z.string(), 'preference-applied': z.string().optional() });
+
+/** Unlock requests as a resource. */
+export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): Route[] {
+  async function create(call: AuthenticatedCall): Promise<Answer> {
+    parseQuery(schemas.noQuery, call.search);
+    parsePart('header', schemas.optionalHeaders, { correlationId: call.headers.correlationid });
+    const wish = parsePart('body', schemas.unlockBody, call.body);
+    if (typeof wish.onBehalfOf === 'string' && call.caller.actor.type === 'user') {
+      throw invalid([{ pointer: '/onBehalfOf', detail: 'is for service tokens: a user acts for themselves' }]);
+    }
+    const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
+    const waitSeconds = preferredWaitSeconds(call.headers.prefer);
+    const accepted = await desk.accept(request);
+    const view = waitSeconds === null ? accepted : await desk.waitFor(accepted, request, { waitMs: waitSeconds * 1000, signal: call.signal });
+    return {
+      httpStatus: view.record.completed === null ? 202 : 200,
+      headers: { location: unlockPath(request.correlationId), ...(waitSeconds !== null && { 'preference-applied': `wait=${waitSeconds}` }) },
+      body: represent(view, settings),
+    };
+  }
+
+  async function read(call: AuthenticatedCall): Promise<Answer> {
+    parseQuery(schemas.noQuery, call.search);
+    const { correlationId } = parsePart('path', schemas.requestPath, call.params);
+    const view = await desk.look(correlationId, call.caller.institutionId);
+    if (view === null) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
+    return { httpStatus: 200, body: represent(view, settings) };
+  }
+
+  async function list(call: AuthenticatedCall): Promise<Answer> {
+    const { limit, cursor, ...filters } = parseQuery(schemas.unlocksQuery, call.search);
+    const wanted = { filters: { ...filters, institutionId: call.caller.institutionId }, limit: rowsToAsk(limit), after: cursor ?? null };
+    const { rows, nextCursor } = pageOf({ rows: await fromAudit(audit.listRequests(wanted)), limit, cursorOf: requestCursor });
+    const events = rows.length === 0 ? [] : await fromAudit(audit.eventsOfAll(rows.map(({ correlationId }) => correlationId)));
+    const items = rows.map(({ correlationId }) => {
+      const record = unlockRecord(events.filter((event) => event.correlationId === correlationId));
+      return represent({ record, request: null, nextAttemptAt: null }, settings);
+    });
+    return { httpStatus: 200, body: { items, nextCursor } };
+  }
+
+  return [
+    {
+      method: 'post',
+      path: '/v1/unlocks',
+      scope: 'institution-users:write',
+      body: 'json',
+      errorShape: 'problem',
+      operation: {
+        operationId: 'createUnlock',
+        summary: 'Ask for a customer to be unlocked',
+        requestParams: { header: schemas.optionalHeaders.extend(preferHeader.shape) },
+        requestBody: { required: true, content: { 'application/json': { schema: schemas.unlockBody } } },
+        responses: {
+          '200': good('The request has ended', unlockSchema, waitHeaders),
+          '202': good('The request is accepted and will not be lost', unlockSchema, waitHeaders),
+          ...failures({ codes: ['malformed_json', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'] }),
+        },
+      },
+      handle: create,
+    },
+    {
+      method: 'get',
+      path: '/v1/unlocks',
+      scope: 'institution-users:read',
+      body: 'none',
+      errorShape: 'problem',
+      operation: {
+        operationId: 'listUnlocks',
+        summary: 'Unlock requests, newest first',
+        requestParams: { query: schemas.unlocksQuery },
+        responses: { '200': good('One page', unlockPageSchema), ...failures({}) },
+      },
+      handle: list,
+    },
+    {
+      method: 'get',
+      path: '/v1/unlocks/{correlationId}',
+      scope: 'institution-users:read',
+      body: 'none',
+      errorShape: 'problem',
+      operation: {
+        operationId: 'getUnlock',
+        summary: 'One unlock request',
+        requestParams: { path: schemas.requestPath },
+        responses: { '200': good('The request', unlockSchema), ...failures({ codes: ['not_found'] }) },
+      },
+      handle: read,
+    },
+  ];
+}

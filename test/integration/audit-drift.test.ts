@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.js';
+import { startPrismaEngine } from './audit-prisma-engine.js';
+import { sql } from './audit-samples.js';
+
+let migrated: Awaited<ReturnType<typeof createTestDatabase>>;
+let modelled: Awaited<ReturnType<typeof createEmptyDatabase>>;
+beforeAll(async () => {
+  migrated = await createTestDatabase();
+  modelled = await createEmptyDatabase();
+  const engine = await startPrismaEngine(modelled.url);
+  await sql(modelled.url, await engine.schemaAsSql());
+});
+afterAll(async () => {
+  await migrated.drop();
+  await modelled.drop();
+});
+
+const columnsOf = `
+  SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required
+  FROM pg_attribute a WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
+
+// Partial indexes and checks are told by the migrations alone.
+const indexesOf = `
+  SELECT c.relname AS name, i.indisunique AS is_unique, i.indisprimary AS is_primary, pg_get_indexdef(i.indexrelid) AS definition
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+  WHERE i.indrelid = $1::regclass AND i.indpred IS NULL ORDER BY c.relname`;
+
+describe('schema.prisma', () => {
+  test('has the columns that the migrations make, in order, type and nullability', async () => {
+    const made = await sql(migrated.url, columnsOf, ['audit_event']);
+    expect(made).toHaveLength(31);
+    expect(await sql(modelled.url, columnsOf, ['audit_event'])).toEqual(made);
+  });
+
+  test('has the keys and indexes that the migrations make', async () => {
+    const made = await sql(migrated.url, indexesOf, ['audit_event']);
+    expect(made.length).toBeGreaterThan(3);
+    expect(await sql(modelled.url, indexesOf, ['audit_event'])).toEqual(made);
+  });
+
+  // Postgres does not know which of a view's columns may be null.
+  test.each(['unlock_attempt', 'unlock_request'])('has the columns of the view %s', async (view) => {
+    const namesAndTypes = async (url: string): Promise<unknown> => (await sql(url, columnsOf, [view])).map(({ name, type }) => ({ name, type }));
+    expect(await namesAndTypes(modelled.url)).toEqual(await namesAndTypes(migrated.url));
+  });
+
+  test('is told apart where one column more is in the database', async () => {
+    await sql(migrated.url, 'ALTER TABLE audit_event ADD COLUMN forgotten text');
+    expect(await sql(modelled.url, columnsOf, ['audit_event'])).not.toEqual(await sql(migrated.url, columnsOf, ['audit_event']));
+  });
+});
