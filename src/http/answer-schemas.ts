@@ -73,7 +73,7 @@ export const lockStatusSchema = z
   })
   .meta({ id: 'LockStatus' });
 
-const jsonObject = z.record(z.string(), z.json());
+const jsonObject = z.record(z.string(), z.unknown());
 
 /** One row of the audit log, columns in camel case. */
 export const auditEventSchema = z

@@ -29,8 +29,6 @@ export interface ClaimOptions {
   readonly dataDir: string;
   /** What works there: `Postgres`, `Temporal server`. */
   readonly name: string;
-  /** The signal on which an orphaned server ends in good order. */
-  readonly stopSignal: NodeJS.Signals;
   readonly say: (line: string) => void;
 }
 
@@ -38,7 +36,7 @@ export interface ClaimOptions {
  * Makes sure that one process alone works on a data directory, and ends a server that a killed process left behind there.
  * @throws DataDirInUseError where the process that holds it still runs
  */
-export async function claimDataDir({ dataDir, name, stopSignal, say }: ClaimOptions): Promise<DataDirClaim> {
+export async function claimDataDir({ dataDir, name, say }: ClaimOptions): Promise<DataDirClaim> {
   await mkdir(dataDir, { recursive: true });
   const path = join(dataDir, CLAIM_FILE);
   const owner = await identify(process.pid);
@@ -49,7 +47,7 @@ export async function claimDataDir({ dataDir, name, stopSignal, say }: ClaimOpti
     if (found !== null && (await isRunning(found.owner))) {
       throw new DataDirInUseError(`${name}: ${dataDir} is in use by process ${found.owner.pid}. Stop that one, or set DATA_DIR to another directory.`);
     }
-    if (found?.server) await endOrphan(found.server, { name, stopSignal, say });
+    if (found?.server) await endOrphan(found.server, { name, say });
     await rm(path, { force: true });
   }
 
@@ -92,10 +90,11 @@ function parseIdentity(value: unknown): ProcessIdentity | null {
   return { pid, startedAt };
 }
 
-async function endOrphan(server: ProcessIdentity, { name, stopSignal, say }: Omit<ClaimOptions, 'dataDir'>): Promise<void> {
+async function endOrphan(server: ProcessIdentity, { name, say }: Omit<ClaimOptions, 'dataDir'>): Promise<void> {
   if (!(await isRunning(server))) return;
   say(`${name}: a run that was killed left its server behind (process ${server.pid}); ending it first.`);
-  process.kill(server.pid, stopSignal);
+  // Both servers take it as: end now, in good order.
+  process.kill(server.pid, 'SIGINT');
   if (await endsWithin(server, ORPHAN_STOP_LIMIT_MS)) return;
   process.kill(server.pid, 'SIGKILL');
   if (await endsWithin(server, ORPHAN_KILL_LIMIT_MS)) return;

@@ -37,7 +37,7 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres({ dataDir, port, say, settings = {} }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const directory = resolve(dataDir);
-  const claim = await claimDataDir({ dataDir: directory, name: NAME, stopSignal: 'SIGINT', say });
+  const claim = await claimDataDir({ dataDir: directory, name: NAME, say });
   try {
     const cluster = await openCluster({ dataDir: directory, say });
     const server = await startServer({ directory, port, say, settings, claim, cluster });

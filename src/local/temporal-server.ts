@@ -67,9 +67,8 @@ export interface EmbeddedTemporal {
  */
 export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): Promise<EmbeddedTemporal> {
   const { dataDir, say } = options;
-  const holder = { name: NAME, stopSignal: 'SIGTERM', say } as const;
-  const directory = dataDir === null ? await makeTemporaryDataDir({ ...holder, prefix: 'latchkey-temporal-' }) : resolve(dataDir);
-  const claim = await claimDataDir({ ...holder, dataDir: directory });
+  const directory = dataDir === null ? await makeTemporaryDataDir({ prefix: 'latchkey-temporal-', name: NAME, say }) : resolve(dataDir);
+  const claim = await claimDataDir({ dataDir: directory, name: NAME, say });
   const leave = async (): Promise<void> => {
     await claim.release();
     if (dataDir === null) await rm(directory, { recursive: true, force: true });

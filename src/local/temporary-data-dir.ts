@@ -1,10 +1,10 @@
-import { access, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { claimDataDir, CLAIM_FILE, type ClaimOptions } from './data-dir-claim.js';
 
 /**
- * Makes a data directory for one run, and first clears away those of runs that were killed, with the servers that they left.
+ * Makes a directory for the data of one run, and first clears away those of runs that were killed, with the servers that they left.
  * @param prefix of the directory's name; directories of other purposes begin otherwise
  */
 export async function makeTemporaryDataDir({ prefix, ...holder }: Omit<ClaimOptions, 'dataDir'> & { readonly prefix: string }): Promise<string> {
@@ -14,12 +14,13 @@ export async function makeTemporaryDataDir({ prefix, ...holder }: Omit<ClaimOpti
   return mkdtemp(join(tmpdir(), prefix));
 }
 
-async function clearIfAbandoned(dataDir: string, holder: Omit<ClaimOptions, 'dataDir'>): Promise<void> {
+async function clearIfAbandoned(directory: string, holder: Omit<ClaimOptions, 'dataDir'>): Promise<void> {
   try {
+    const claims = (await readdir(directory, { recursive: true })).filter((path) => basename(path) === CLAIM_FILE);
     // One without a claim may be about to be claimed.
-    await access(join(dataDir, CLAIM_FILE));
-    await claimDataDir({ ...holder, dataDir });
-    await rm(dataDir, { recursive: true, force: true });
+    if (claims.length === 0) return;
+    for (const claim of claims) await claimDataDir({ ...holder, dataDir: join(directory, dirname(claim)) });
+    await rm(directory, { recursive: true, force: true });
   } catch {
     // In use, or another user's.
   }

@@ -2,8 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Client, Connection } from '@temporalio/client';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
@@ -14,6 +13,7 @@ import { isRunning, identify } from '../../src/local/process-identity.js';
 import { ServerStartError, startServerProcess } from '../../src/local/server-process.js';
 import { findTemporalCli } from '../../src/local/temporal-cli.js';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/local/temporal-server.js';
+import { makeTemporaryDataDir } from '../../src/local/temporary-data-dir.js';
 import { eventually } from '../support/eventually.js';
 
 let cliPath: string;
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'latchkey-test-stack-'));
+  root = await makeTemporaryDataDir({ prefix: 'latchkey-test-stack-', name: 'Tests', say });
   said.length = 0;
 });
 

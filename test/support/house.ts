@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
@@ -19,10 +18,12 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** Starts, once per run, what the tests share; they learn the addresses from the environment. */
 export async function openHouse(): Promise<Part> {
-  const settled = await Promise.allSettled([openDatabase(), openTemporal(), bundleWorkflows()]);
+  const directory = await makeTemporaryDataDir({ prefix: 'latchkey-test-house-', name: 'Tests', say });
+  const settled = await Promise.allSettled([openDatabase(join(directory, 'postgres')), openTemporal(), bundleWorkflows(join(directory, 'workflow-bundle.js'))]);
   const parts = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const close = async (): Promise<void> => {
     await Promise.all(parts.map((part) => part.close()));
+    await rm(directory, { recursive: true, force: true });
   };
   const faults = settled.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
   if (faults.length > 0) {
@@ -32,23 +33,18 @@ export async function openHouse(): Promise<Part> {
   return { close };
 }
 
-async function openDatabase(): Promise<Part> {
-  const dataDir = await makeTemporaryDataDir({ prefix: 'latchkey-test-postgres-', name: 'Postgres', stopSignal: 'SIGINT', say });
+async function openDatabase(dataDir: string): Promise<Part> {
   // What a crash would lose does not matter here.
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
   const postgres = await startEmbeddedPostgres({ dataDir, port: null, settings, say: () => undefined });
-  const close = async (): Promise<void> => {
-    await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  };
   try {
     await migrate({ databaseUrl: postgres.url });
   } catch (error) {
-    await close();
+    await postgres.stop();
     throw error;
   }
   process.env[houseVariables.templateDatabaseUrl] = postgres.url;
-  return { close };
+  return { close: postgres.stop };
 }
 
 async function openTemporal(): Promise<Part> {
@@ -58,16 +54,14 @@ async function openTemporal(): Promise<Part> {
   return { close: temporal.stop };
 }
 
-async function bundleWorkflows(): Promise<Part> {
+async function bundleWorkflows(codePath: string): Promise<Part> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
     logger: new DefaultLogger('WARN'),
     // Imports name the compiled file; the bundle is made from the source.
     webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, extensionAlias: { '.js': ['.ts', '.js'] } } }),
   });
-  const directory = await mkdtemp(join(tmpdir(), 'latchkey-test-workflows-'));
-  const codePath = join(directory, 'workflow-bundle.js');
   await writeFile(codePath, code);
   process.env[houseVariables.workflowBundle] = codePath;
-  return { close: () => rm(directory, { recursive: true, force: true }) };
+  return { close: async () => undefined };
 }

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import pg from 'pg';
+import { createActivities } from '../../activities/index.js';
+import { connectAudit } from '../../src/audit/connection.js';
+import { createAuditLog } from '../../src/audit/index.js';
+import { createApp } from '../../src/http/app.js';
+import { createAuthenticator } from '../../src/http/auth.js';
+import { createHttpServer } from '../../src/http/server.js';
+import type { HttpSettings } from '../../src/http/settings.js';
+import { createSandbox } from '../../src/sandbox/index.js';
+import { createTemporalClient } from '../../src/temporal/client.js';
+import { createUnlockClient } from '../../src/temporal/unlock-client.js';
+import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
+import { createUpstream } from '../../src/upstream/index.js';
+import { createTestDatabase } from './database.js';
+import { testTemporal, uniqueTaskQueue } from './temporal.js';
+
+export const UPSTREAM_TIMEOUT_MS = 1_000;
+
+const settings: HttpSettings = {
+  unlockWaitMs: 30_000,
+  notLockedPolicy: 'reject',
+  reasonRequired: false,
+  customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/,
+  budget: {
+    maxAttempts: 6,
+    initialIntervalMs: 50,
+    maxIntervalMs: 400,
+    retryAfterMaxMs: 2_000,
+    activityTimeoutMs: 8_000,
+    deadlineMs: 60_000,
+  },
+  temporalUiUrl: null,
+  namespace: 'default',
+};
+
+interface Wishes {
+  readonly settings?: Partial<HttpSettings>;
+  readonly budget?: Partial<HttpSettings['budget']>;
+  /** Where the API and the worker find Postgres, if not directly. */
+  readonly databaseUrl?: (direct: string) => string;
+  readonly temporalAddress?: string;
+  readonly withWorker?: boolean;
+  readonly statusPath?: string;
+  readonly statusFlagsField?: string;
+}
+
+interface CallWish {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly token?: string;
+}
+
+let runtimeInstalled = false;
+
+/** The whole house on real parts, in this process: a database and a task queue of its own, and a sandbox bank. */
+export async function openLatchkey(wishes: Wishes = {}) {
+  if (!runtimeInstalled) {
+    Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
+    runtimeInstalled = true;
+  }
+  const { address, namespace, workflowBundle } = testTemporal();
+  const database = await createTestDatabase();
+  const sandbox = await createSandbox();
+  const queue = uniqueTaskQueue();
+  const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
+  const audit = connectAudit({ databaseUrl: wishes.databaseUrl?.(database.url) ?? database.url, role: 'latchkey_app' });
+  const auditLog = createAuditLog(audit);
+  const upstream = createUpstream({
+    baseUrl: sandbox.bankBaseUrl,
+    unlockPath: '/v1/customers/{customerId}:unlock-user',
+    statusPath: wishes.statusPath ?? '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
+    statusFlagsField: wishes.statusFlagsField ?? 'userStatus',
+    classificationOverrides: [],
+    tokenUrl: sandbox.bankTokenUrl,
+    clientId: sandbox.clientId,
+    clientSecret: sandbox.clientSecret,
+    institutionId: sandbox.institutionId,
+    customerIdPattern: settings.customerIdPattern,
+    timeoutMs: UPSTREAM_TIMEOUT_MS,
+    ca: null,
+  });
+  const workers: LatchkeyWorker[] = [];
+  async function addWorker(): Promise<LatchkeyWorker> {
+    const activities = createActivities({ upstream, audit: auditLog });
+    const worker = await startWorker({ settings: temporalSettings, activities, shutdownGraceMs: 10_000, workflowBundle, taskQueue: queue });
+    workers.push(worker);
+    return worker;
+  }
+  if (wishes.withWorker !== false) await addWorker();
+
+  const temporal = createTemporalClient(temporalSettings);
+  const executions = createUnlockClient({ client: temporal.client, customerRefKey: 'a key for tests only', readTimeoutMs: 10_000, taskQueue: queue });
+  const shutdown = new AbortController();
+  const logLines: object[] = [];
+  const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });
+  const httpSettings = { ...settings, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
+  const app = createApp({
+    audit: auditLog,
+    executions,
+    auth: createAuthenticator({
+      issuer: sandbox.issuerUrl,
+      audience: sandbox.audience,
+      jwksUrl: null,
+      tokenTyp: 'at+jwt',
+      allowedInstitutions: [sandbox.institutionId],
+    }),
+    settings: httpSettings,
+    readiness: [
+      { part: 'postgres', check: () => auditLog.ping() },
+      { part: 'temporal', check: () => executions.ping() },
+    ],
+    log: { info: note, warn: note, error: note },
+    shutdownSignal: shutdown.signal,
+  });
+  const server = createHttpServer(app);
+  const url = `http://127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
+  const pool = new pg.Pool({ connectionString: database.url, max: 4 });
+  pool.on('error', () => undefined);
+  const usualToken = await sandbox.mintToken();
+
+  async function call(path: string, { method = 'GET', headers = {}, body, token = usualToken }: CallWish = {}) {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? null : (JSON.parse(text) as unknown) };
+  }
+
+  async function sql<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await pool.query<Row>(text, [...values])).rows;
+  }
+
+  return {
+    url,
+    sandbox,
+    database,
+    client: temporal.client,
+    executions,
+    audit: auditLog,
+    taskQueue: queue,
+    logLines,
+    addWorker,
+    call,
+    sql,
+    /** Asks through the drop-in endpoint, which waits for the outcome. */
+    unlock(customerId: string, correlationId: string = randomUUID()) {
+      return call(`/v1/customers/${customerId}:unlock-user`, { method: 'PUT', headers: { correlationId } });
+    },
+    /** What stands in the audit table of one request, in the order in which it was written. */
+    story(correlationId: string): Promise<StoryRow[]> {
+      return sql<StoryRow>(
+        `select replace(action, 'customer.unlock.', '') as action, attempt, result, outcome, verification, http_status, upstream_code, lock_status, metadata
+           from audit_event where correlation_id = $1 order by position`,
+        [correlationId],
+      );
+    },
+    /** The unlock PUTs of one request that the bank heard of, and whether each took a lock away. */
+    puts(correlationId: string) {
+      return sandbox.calls().filter((each) => each.endpoint === 'unlock' && each.correlationId === correlationId);
+    },
+    async close() {
+      shutdown.abort();
+      await server.close(5_000);
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await temporal.connection.close();
+      await upstream.close();
+      await audit.close();
+      await pool.end();
+      await sandbox.close();
+      await database.drop();
+    },
+  };
+}
+
+export type Latchkey = Awaited<ReturnType<typeof openLatchkey>>;
+
+export interface StoryRow {
+  readonly action: string;
+  readonly attempt: number | null;
+  readonly result: string | null;
+  readonly outcome: string | null;
+  readonly verification: string | null;
+  readonly http_status: number | null;
+  readonly upstream_code: string | null;
+  readonly lock_status: string | null;
+  readonly metadata: Record<string, unknown>;
+}
+
+/** A story in short: actions with what each says, for comparisons that read well. */
+export function inShort(rows: readonly StoryRow[]): string[] {
+  return rows.map(({ action, attempt, result, outcome, verification, http_status, lock_status }) =>
+    [action, attempt, result, outcome, verification, action === 'attempt_finished' ? http_status : null, lock_status]
+      .filter((part) => part !== null)
+      .join(' '),
+  );
+}
