@@ -114,9 +114,10 @@ async function apply(client: pg.Client, { name, sql, checksum }: MigrationFile):
   }
 }
 
-const explanation = z.object({ message: z.string(), hint: z.string().optional() });
+const explanation = z.object({ message: z.string(), code: z.string().optional(), hint: z.string().optional() });
 
 function explained(what: string, error: unknown): MigrationError {
-  const { message, hint } = explanation.safeParse(error).data ?? { message: String(error), hint: undefined };
-  return new MigrationError([`${what}: ${message}`, ...(hint ? [hint] : [])].join('\n'), { cause: error });
+  const { message, code, hint } = explanation.parse(error instanceof Error ? error : { message: String(error) });
+  // Several addresses refused at once have a code and no message.
+  return new MigrationError([`${what}: ${message || (code ?? 'no reason given')}`, ...(hint ? [hint] : [])].join('\n'), { cause: error });
 }

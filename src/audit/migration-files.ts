@@ -17,6 +17,7 @@ export async function readMigrations(migrationsDir: string): Promise<MigrationFi
     throw new Error(`no migrations at ${migrationsDir}`, { cause: error });
   });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  if (names.length === 0) throw new Error(`no migrations at ${migrationsDir}`);
   return Promise.all(
     names.sort().map(async (name) => {
       const sql = await readFile(join(migrationsDir, name, 'migration.sql'), 'utf8');

@@ -9,7 +9,10 @@ const text = z.string().nullable();
 const whole = z.int().nullable();
 const guid = z.string().meta({ format: 'uuid' });
 const outcome = z.enum(outcomes).nullable().meta({ description: 'Null while the request is running' });
-const verification = z.enum(verifications).nullable().meta({ description: 'What the status read after the last attempt found, where one was needed' });
+const verification = z
+  .enum(verifications)
+  .nullable()
+  .meta({ description: 'What the status read after the last attempt found, where one was needed' });
 const state = z.enum(['running', 'completed']);
 
 const attemptSchema = z.strictObject({

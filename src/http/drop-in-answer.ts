@@ -5,8 +5,10 @@ import { diagnosisOf, unlockPath } from './representation.js';
 import type { Answer } from './route.js';
 import type { HttpSettings } from './settings.js';
 
+type Policy = Pick<HttpSettings, 'notLockedPolicy'>;
+
 /** What the drop-in endpoint answers for what stands on record; never a 2xx while it is running, because callers read that as unlocked. */
-export function dropInAnswer(correlationId: string, record: UnlockRecord, { notLockedPolicy }: Pick<HttpSettings, 'notLockedPolicy'>): Answer {
+export function dropInAnswer(correlationId: string, record: UnlockRecord, { notLockedPolicy }: Policy): Answer {
   switch (record.completed?.outcome) {
     case 'unlocked':
       return { httpStatus: 204 };
@@ -18,7 +20,7 @@ export function dropInAnswer(correlationId: string, record: UnlockRecord, { notL
     case 'cancelled':
       return asAnswer(new Problem('cancelled', { detail: 'The unlock was cancelled on request; for another try use a new correlationId.' }));
     case 'failed':
-      return asAnswer(new Problem('retries_exhausted', { detail: 'All attempts or the time allowed are used up; for another try use a new correlationId.' }));
+      return asAnswer(new Problem('retries_exhausted', { detail: 'Attempts or time are used up; for another try use a new correlationId.' }));
     default:
       return asAnswer(
         new Problem('still_running', {
@@ -43,7 +45,7 @@ interface BankAnswer {
 function rejection(record: UnlockRecord): Answer {
   const { httpStatus, upstreamCode, upstreamMessage, meaning } = rejectingAnswer(record);
   if (httpStatus === 401 || meaning === 'stale_token') {
-    return asAnswer(new Problem('upstream_refused', { detail: 'The bank does not accept the credentials of Latchkey. Its operators must mend that.' }));
+    return asAnswer(new Problem('upstream_refused', { detail: 'The bank does not accept the credentials of Latchkey: its operators must mend that.' }));
   }
   const message = upstreamMessage ?? 'The bank rejected the unlock and gave no reason.';
   if (httpStatus === null || httpStatus < 400 || httpStatus > 499) return asAnswer(new Problem('rejected', { detail: message }));

@@ -53,7 +53,8 @@ export function lockStatusRoutes({ audit, executions, schemas }: LockStatusParts
     if (report.kind !== 'known') throw refusalProblem(report);
     const lastUnlocks = await fromAudit(audit.listRequests({ filters: { institutionId, customerId }, limit: SHOWN_UNLOCKS, after: null }));
     const { lockStatus, flags, diagnosis } = report;
-    return { httpStatus: 200, body: { customerId, institutionId, lockStatus, flags, diagnosis, lastUnlocks: lastUnlocks.map(summarize), correlationId } };
+    const body = { customerId, institutionId, lockStatus, flags, diagnosis, lastUnlocks: lastUnlocks.map(summarize), correlationId };
+    return { httpStatus: 200, body };
   }
 
   return [

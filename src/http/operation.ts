@@ -26,7 +26,8 @@ interface Errors {
 export function failures({ codes = [], shape = 'problem' }: Errors): Record<`${4 | 5}${string}`, ZodOpenApiResponseObject> {
   const all = [...GUARDED, ...codes, ...ALWAYS];
   const statuses = [...new Set(all.map((code) => errorCodes[code].httpStatus))];
-  const content = shape === 'bank' ? { 'application/json': { schema: bankErrorSchema } } : { 'application/problem+json': { schema: problemSchema } };
+  const bankShape = { 'application/json': { schema: bankErrorSchema } };
+  const content = shape === 'bank' ? bankShape : { 'application/problem+json': { schema: problemSchema } };
   return Object.fromEntries(
     statuses.map((httpStatus) => {
       const description = all.filter((code) => errorCodes[code].httpStatus === httpStatus).map(describe).join('; ');

@@ -42,12 +42,20 @@ export const problemSchema = z
     instance: z.string(),
     correlationId: z.string(),
     code: z.string().meta({ description: 'Stable; the other words may change.' }),
-    errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
+    errors: z
+      .array(z.strictObject({ pointer: z.string(), detail: z.string() }))
+      .optional()
+      .meta({ description: 'Each pointer leads into the body, or is /query/…, /header/… or /path/…' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
+interface Occasion {
+  readonly path: string;
+  readonly correlationId: string;
+}
+
 /** The error as problem details (RFC 9457). */
-export function problemDetails(problem: Problem, { path, correlationId }: { path: string; correlationId: string }): z.infer<typeof problemSchema> {
+export function problemDetails(problem: Problem, { path, correlationId }: Occasion): z.infer<typeof problemSchema> {
   return {
     type: `urn:latchkey:problem:${problem.code}`,
     title: errorCodes[problem.code].title,

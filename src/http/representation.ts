@@ -62,7 +62,10 @@ export function diagnosisOf({ completed, statusChecks }: UnlockRecord): string |
   return typeof diagnosis === 'string' ? diagnosis : null;
 }
 
-type Origin = Pick<UnlockAnswer, 'correlationId' | 'customerId' | 'institutionId' | 'requestedAt' | 'requestedBy' | 'reason' | 'reasonCode' | 'ticket'>;
+type Origin = Pick<
+  UnlockAnswer,
+  'correlationId' | 'customerId' | 'institutionId' | 'requestedAt' | 'requestedBy' | 'reason' | 'reasonCode' | 'ticket'
+>;
 
 function originOfRequest({ correlationId, customerId, institutionId, requestedAt, actor, reason, reasonCode, ticket }: UnlockRequest): Origin {
   return { correlationId, customerId, institutionId, requestedAt, requestedBy: requestedBy(actor), reason, reasonCode, ticket };

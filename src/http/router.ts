@@ -42,7 +42,11 @@ export function createRouter({ routes, auth, traces }: RouterParts): Router {
       headers: request.headers,
       body: await readBody(route.body, request, response),
       correlationId: trace.correlationId,
-      source: { component: 'api', clientAddress: request.socket.remoteAddress ?? null, userAgent: recordableMessage(request.headers['user-agent'] ?? null) },
+      source: {
+        component: 'api',
+        clientAddress: request.socket.remoteAddress ?? null,
+        userAgent: recordableMessage(request.headers['user-agent'] ?? null),
+      },
       signal: trace.signal,
     });
     if (route.scope === 'public') return route.handle(await call());

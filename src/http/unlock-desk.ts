@@ -27,7 +27,7 @@ export interface UnlockDesk {
    * @throws Problem `correlation_id_in_use` for another customer or institution; 503 where audit log or Temporal are away
    */
   accept(request: UnlockRequest): Promise<UnlockView>;
-  /** Waits until an accepted request has ended or the time is up, and looks again; what is away by then changes nothing about the acceptance. */
+  /** Waits until an accepted request has ended or the time is up, and looks again; never throws, since the acceptance stands. */
   waitFor(accepted: UnlockView, request: UnlockRequest, wait: Wait): Promise<UnlockView>;
   /** @returns null where this institution has no such request */
   look(correlationId: string, institutionId: string): Promise<UnlockView | null>;

@@ -11,8 +11,10 @@ interface Wish {
   readonly onBehalfOf?: string | null | undefined;
 }
 
+type From = Pick<AuthenticatedCall, 'caller' | 'source'>;
+
 /** What a caller asks for, as the workflow takes it; the budget counts from now. */
-export function unlockRequest(call: Pick<AuthenticatedCall, 'caller' | 'source'>, wish: Wish, { budget }: Pick<HttpSettings, 'budget'>): UnlockRequest {
+export function unlockRequest(call: From, wish: Wish, { budget }: Pick<HttpSettings, 'budget'>): UnlockRequest {
   const { deadlineMs, ...limits } = budget;
   const now = Date.now();
   return {

@@ -5,7 +5,7 @@ import { unlockPageSchema, unlockSchema } from './answer-schemas.js';
 import { fromAudit } from './availability.js';
 import { pageOf, requestCursor, rowsToAsk } from './cursor.js';
 import { failures, good } from './operation.js';
-import { preferredWaitSeconds } from './prefer.js';
+import { MAX_WAIT_SECONDS, preferredWaitSeconds } from './prefer.js';
 import { invalid, Problem } from './problem.js';
 import { represent, unlockPath } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
@@ -22,7 +22,7 @@ interface UnlocksParts {
   readonly settings: HttpSettings;
 }
 
-const preferHeader = z.object({ prefer: z.string().optional().meta({ description: 'RFC 7240: `wait=N` waits up to N seconds (at most 60) for the end' }) });
+const prefer = z.string().optional().meta({ description: `RFC 7240: \`wait=N\` waits up to N seconds (at most ${MAX_WAIT_SECONDS}) for the end` });
 const waitHeaders = z.object({ location: z.string(), 'preference-applied': z.string().optional() });
 
 /** Unlock requests as a resource. */
@@ -75,7 +75,7 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
       operation: {
         operationId: 'createUnlock',
         summary: 'Ask for a customer to be unlocked',
-        requestParams: { header: schemas.optionalHeaders.extend(preferHeader.shape) },
+        requestParams: { header: schemas.optionalHeaders.extend({ prefer }) },
         requestBody: { required: true, content: { 'application/json': { schema: schemas.unlockBody } } },
         responses: {
           '200': good('The request has ended', unlockSchema, waitHeaders),

@@ -23,7 +23,9 @@ export function parseQuery<Schema extends z.ZodType>(schema: Schema, search: str
   const parameters = new URLSearchParams(search);
   const names = [...parameters.keys()];
   const repeated = new Set(names.filter((name, index) => names.indexOf(name) !== index));
-  if (repeated.size > 0) throw invalid([...repeated].map((name) => ({ pointer: `/query/${escapePointer(name)}`, detail: 'is given more than once' })));
+  if (repeated.size > 0) {
+    throw invalid([...repeated].map((name) => ({ pointer: `/query/${escapePointer(name)}`, detail: 'is given more than once' })));
+  }
   return parsePart('query', schema, Object.fromEntries(parameters));
 }
 

@@ -24,6 +24,7 @@ interface UnlockClientParts {
 }
 
 const CALL_TIMEOUT_MS = 4_000;
+const SECOND_START_TIMEOUT_MS = 2_000;
 const PING_TIMEOUT_MS = 2_000;
 const WAIT_AGAIN_MS = 500;
 
@@ -41,8 +42,8 @@ export function createUnlockClient({ client, customerRefKey, readTimeoutMs, task
     }
   }
 
-  function startOnce(request: UnlockRequest): Promise<unknown> {
-    return within(CALL_TIMEOUT_MS, () =>
+  function startOnce(request: UnlockRequest, timeoutMs: number): Promise<unknown> {
+    return within(timeoutMs, () =>
       client.workflow.start<typeof unlockCustomer>('unlockCustomer', {
         taskQueue: queue,
         workflowId: unlockWorkflowId(request.correlationId),
@@ -83,11 +84,11 @@ export function createUnlockClient({ client, customerRefKey, readTimeoutMs, task
     async start(request) {
       try {
         try {
-          await startOnce(request);
+          await startOnce(request, CALL_TIMEOUT_MS);
         } catch (error) {
           if (!(error instanceof TemporalUnavailableError)) throw error;
           // The reply may have been lost after its effect; the same id finds out.
-          await startOnce(request);
+          await startOnce(request, SECOND_START_TIMEOUT_MS);
         }
         return { kind: 'started' };
       } catch (error) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createEmptyDatabase, createTestDatabase } from '../support/database.js';
-import { startPrismaEngine } from './audit-prisma-engine.js';
+import { withPrismaEngine } from './audit-prisma-engine.js';
 import { sql } from './audit-samples.js';
 
 let migrated: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -8,8 +8,7 @@ let modelled: Awaited<ReturnType<typeof createEmptyDatabase>>;
 beforeAll(async () => {
   migrated = await createTestDatabase();
   modelled = await createEmptyDatabase();
-  const engine = await startPrismaEngine(modelled.url);
-  await sql(modelled.url, await engine.schemaAsSql());
+  await sql(modelled.url, await withPrismaEngine(modelled.url, (prisma) => prisma.schemaAsSql()));
 });
 afterAll(async () => {
   await migrated.drop();

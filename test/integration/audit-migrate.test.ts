@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate, MigrationError } from '../../src/audit/migrate.js';
 import { createEmptyDatabase } from '../support/database.js';
-import { migrationsDir, startPrismaEngine } from './audit-prisma-engine.js';
+import { migrationsDir, withPrismaEngine } from './audit-prisma-engine.js';
 import { insertOf, sample, sql } from './audit-samples.js';
 
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
@@ -23,6 +23,7 @@ afterEach(async () => {
 
 const records = (): Promise<Record<string, unknown>[]> =>
   sql(database.url, 'SELECT migration_name, finished_at IS NOT NULL AS finished, applied_steps_count, logs, rolled_back_at FROM _prisma_migrations ORDER BY started_at');
+const deploy = (): Promise<string[]> => withPrismaEngine(database.url, (prisma) => prisma.deploy());
 const plainRecord = (name: string) => ({ migration_name: name, finished: true, applied_steps_count: 1, logs: null, rolled_back_at: null });
 
 async function copyOfMigrations(change: (text: string) => string = (text) => text): Promise<string> {
@@ -59,14 +60,12 @@ describe('migrate', () => {
 
   test('is followed by Prisma, which finds nothing left to do', async () => {
     await migrate({ databaseUrl: database.url });
-    const prisma = await startPrismaEngine(database.url);
-    expect(await prisma.deploy()).toEqual([]);
-    expect(await prisma.history()).toEqual({ history: null, edited: [], failed: [] });
+    expect(await deploy()).toEqual([]);
+    expect(await withPrismaEngine(database.url, (prisma) => prisma.history())).toEqual({ history: null, edited: [], failed: [] });
   });
 
   test('follows Prisma, finds nothing left to do, and would have written the same records', async () => {
-    const prisma = await startPrismaEngine(database.url);
-    expect(await prisma.deploy()).toEqual(names);
+    expect(await deploy()).toEqual(names);
     expect(await records()).toEqual(names.map(plainRecord));
     expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: [] });
     const columns = "SELECT column_name, data_type, character_maximum_length, is_nullable, column_default FROM information_schema.columns WHERE table_name = '_prisma_migrations'";
@@ -81,8 +80,7 @@ describe('migrate', () => {
   });
 
   test('goes on where Prisma stopped', async () => {
-    const prisma = await startPrismaEngine(database.url);
-    await prisma.deploy();
+    await deploy();
     await sql(database.url, 'DROP VIEW unlock_attempt, unlock_request');
     await sql(database.url, 'DELETE FROM _prisma_migrations WHERE migration_name = $1', [names.at(-1)]);
     expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(-1) });
@@ -108,13 +106,12 @@ describe('migrate', () => {
   });
 
   test('refuses to go on after a migration that failed under Prisma, and goes on once it is resolved', async () => {
-    await sql(database.url, 'CREATE TABLE audit_event (occupied boolean)');
-    const prisma = await startPrismaEngine(database.url);
-    await expect(prisma.deploy()).rejects.toThrow();
-    await expect(migrate({ databaseUrl: database.url })).rejects.toThrow(/_audit_log has failed before: .*migrate resolve --rolled-back/);
-    await sql(database.url, 'DROP TABLE audit_event');
-    await sql(database.url, 'UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL');
-    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(1) });
+    await deploy();
+    await sql(database.url, 'DROP VIEW unlock_request; DELETE FROM _prisma_migrations WHERE migration_name LIKE $$%_audit_views$$');
+    await expect(deploy()).rejects.toThrow('audit_views');
+    await expect(migrate({ databaseUrl: database.url })).rejects.toThrow(/_audit_views has failed before: .*migrate resolve --rolled-back/);
+    await sql(database.url, 'DROP VIEW unlock_attempt; UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL');
+    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(-1) });
   });
 
   test('says what is wrong with a database that is not there, and with a folder that is not there', async () => {

@@ -4,6 +4,7 @@ import * as engine from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type pg from 'pg';
 
 export const migrationsDir = join(import.meta.dirname, '../../prisma/migrations');
 const schemaPath = join(import.meta.dirname, '../../prisma/schema.prisma');
@@ -24,17 +25,32 @@ export interface PrismaEngine {
   schemaAsSql(): Promise<string>;
 }
 
-export async function startPrismaEngine(databaseUrl: string): Promise<PrismaEngine> {
+// The binding has room for one instance; a second one would share its memory.
+let loaded: Promise<void> | undefined;
+async function load(): Promise<void> {
   const code = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg').replace(/\.js$/, '.wasm');
   const { instance } = await WebAssembly.instantiate(await readFile(code), { './schema_engine_bg.js': { ...engine } });
   engine.__wbg_set_wasm(instance.exports);
   const start = instance.exports.__wbindgen_start;
   if (typeof start === 'function') start();
+}
 
+/** Runs one command of Prisma's; its connections, and the lock that they hold, end with it. */
+export async function withPrismaEngine<T>(databaseUrl: string, command: (prisma: PrismaEngine) => Promise<T>): Promise<T> {
+  const pools: pg.Pool[] = [];
+  try {
+    return await command(await startPrismaEngine(databaseUrl, pools));
+  } finally {
+    for (const pool of pools) await pool.end();
+  }
+}
+
+async function startPrismaEngine(databaseUrl: string, pools: pg.Pool[]): Promise<PrismaEngine> {
+  await (loaded ??= load());
   const schema = await readFile(schemaPath, 'utf8');
   // The engine makes no DDL of views; as models of another schema file they tell their columns all the same.
   const files = [{ path: schemaPath, content: schema.replace(/^view /gm, 'model ') }];
-  const prisma = await engine.SchemaEngine.new({ datamodels: [[schemaPath, schema]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl)));
+  const prisma = await engine.SchemaEngine.new({ datamodels: [[schemaPath, schema]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)));
   const migrationsList = await listMigrations();
   return {
     deploy: async () => (await prisma.applyMigrations({ migrationsList, filters: noFilters })).appliedMigrationNames,
@@ -62,11 +78,12 @@ async function listMigrations() {
 }
 
 // The adapter cuts a script at every semicolon, those within functions included; the engine that people download does not.
-function adapterFactory(databaseUrl: string): PrismaPg {
+function adapterFactory(databaseUrl: string, pools: pg.Pool[]): PrismaPg {
   const factory = new PrismaPg({ connectionString: databaseUrl, max: 1 });
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
+    pools.push(adapter.underlyingDriver());
     adapter.executeScript = async (script) => {
       await adapter.underlyingDriver().query(script);
     };

@@ -45,9 +45,11 @@ describe('a database that is away', () => {
   });
 
   test('is told where the database does not exist or does not let the login in', async () => {
-    for (const change of [{ pathname: '/no_such_database' }, { username: 'latchkey_app' }]) {
-      const url = Object.assign(new URL(database.url), change).href;
-      for (const error of await failuresOf(createAuditLog(connect(url)))) expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
+    const [noDatabase, noLogin] = [new URL(database.url), new URL(database.url)];
+    noDatabase.pathname = '/no_such_database';
+    noLogin.username = 'latchkey_app';
+    for (const { href } of [noDatabase, noLogin]) {
+      for (const error of await failuresOf(createAuditLog(connect(href)))) expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
     }
   });
 

@@ -65,8 +65,10 @@ describe('a token', () => {
     const [header = '', payload = ''] = token.split('.');
     const kid = JSON.parse(Buffer.from(header, 'base64url').toString()).kid;
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    expectCode(await get(await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid }).sign(privateKey)), 401, 'invalid_token');
-    expectCode(await get(await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'x' }).sign(privateKey)), 401, 'invalid_token');
+    for (const keyId of [kid, 'x']) {
+      const forged = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: keyId }).sign(privateKey);
+      expectCode(await get(forged), 401, 'invalid_token');
+    }
   });
 
   it('is refused without a signature or with a shared secret', async () => {

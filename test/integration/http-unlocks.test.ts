@@ -6,6 +6,7 @@ import { createAuditLog } from '../../src/audit/index.js';
 import type { AuditLog } from '../../src/audit/audit-log.js';
 import { auditEventPageSchema, lockStatusSchema, unlockPageSchema, unlockSchema } from '../../src/http/answer-schemas.js';
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
+import type { HttpSettings } from '../../src/http/settings.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
@@ -23,7 +24,7 @@ let door: FrontDoor;
 let sandbox: Sandbox;
 let audit: AuditLog;
 let token: string;
-let reopen: (settings: Partial<typeof import('../support/front-door.js').settings>) => Promise<FrontDoor>;
+let reopen: (changes: Partial<HttpSettings>) => Promise<FrontDoor>;
 const closers: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
@@ -52,7 +53,8 @@ beforeAll(async () => {
   const { address, namespace, workflowBundle } = testTemporal();
   const temporal = { address, namespace, tls: undefined, apiKey: undefined };
   const taskQueue = uniqueTaskQueue('http');
-  const worker = await startWorker({ settings: temporal, activities: createActivities({ upstream, audit }), shutdownGraceMs: 10_000, workflowBundle, taskQueue });
+  const activities = createActivities({ upstream, audit });
+  const worker = await startWorker({ settings: temporal, activities, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
   closers.push(worker.stop);
   const client = createTemporalClient(temporal);
   closers.push(() => client.connection.close());
@@ -135,7 +137,7 @@ describe('the drop-in endpoint', () => {
     sandbox.customers.set('slow-2', { script: [{ delayMs: 1_500 }] });
     const going = await reopen({ unlockWaitMs: 60_000 });
     const waiting = put('slow-2', correlationId, going);
-    await eventually(() => expect(putsFor('slow-2').length + sandbox.calls().filter((call) => call.customerId === 'slow-2').length).toBeGreaterThan(0));
+    await eventually(async () => expect((await audit.eventsOf(correlationId)).events).not.toEqual([]));
     await going.close();
     const reply = await waiting;
     expect([reply.httpStatus, reply.headers.connection]).toEqual([504, 'close']);
@@ -161,7 +163,8 @@ describe('POST /v1/unlocks', () => {
     const reply = await post({ customerId: 'two-503' }, { correlationId, prefer: 'wait=90' });
     expect([reply.httpStatus, reply.headers['preference-applied']]).toEqual([200, 'wait=60']);
     const unlock = unlockSchema.parse(reply.body);
-    expect(unlock).toMatchObject({ outcome: 'unlocked', requestedBy: { type: 'user', id: 'agent-7', name: 'Ann Agent', clientId: 'desk', onBehalfOf: null } });
+    const requestedBy = { type: 'user', id: 'agent-7', name: 'Ann Agent', clientId: 'desk', onBehalfOf: null };
+    expect(unlock).toMatchObject({ outcome: 'unlocked', requestedBy });
     expect(unlock.attempts.map(({ result }) => result)).toEqual(['retryable', 'retryable', 'succeeded']);
     const again = await post({ customerId: 'two-503', reason: 'another' }, { correlationId });
     expect([again.httpStatus, unlockSchema.parse(again.body)]).toEqual([200, unlock]);
@@ -187,11 +190,13 @@ describe('POST /v1/unlocks', () => {
     const correlationId = randomUUID();
     await post({ customerId: 'locked-4' }, { correlationId, prefer: 'wait=30' });
     const service = await issuer.token({ claims: { sub: 'robot', client_id: 'robot' }, without: ['name'] });
-    const joins = [token, service, service].map((as) => post({ customerId: 'locked-4', ...(as === service && { onBehalfOf: 'bob' }) }, { correlationId, as }));
-    for (const reply of await Promise.all(joins)) expect([reply.httpStatus, reply.text]).toEqual([200, expect.any(String)]);
+    const join = (as: string) => post({ customerId: 'locked-4', ...(as === service && { onBehalfOf: 'bob' }) }, { correlationId, as });
+    const replies = await Promise.all([token, service, service].map(join));
+    expect(replies.map(({ httpStatus }) => httpStatus)).toEqual([200, 200, 200]);
     const { events } = await audit.eventsOf(correlationId);
     const joined = events.filter(({ action }) => action === 'customer.unlock.joined');
-    expect(joined).toMatchObject([{ actorType: 'service', actorId: 'robot', onBehalfOf: 'bob', customerId: 'locked-4', metadata: { clientId: 'robot' } }]);
+    const actor = { actorType: 'service', actorId: 'robot', onBehalfOf: 'bob', metadata: { clientId: 'robot' } };
+    expect(joined).toMatchObject([{ ...actor, customerId: 'locked-4' }]);
   });
 
   it('shows the human whom a service names as asserted', async () => {
@@ -199,6 +204,35 @@ describe('POST /v1/unlocks', () => {
     const reply = await post({ customerId: 'locked-5', onBehalfOf: 'bob' }, { as: service, prefer: 'wait=30' });
     const requestedBy = { type: 'service', id: 'robot', name: null, clientId: 'robot', onBehalfOf: { id: 'bob', asserted: true } };
     expect(unlockSchema.parse(reply.body).requestedBy).toEqual(requestedBy);
+  });
+});
+
+describe('while a part is away', () => {
+  it('nothing is accepted, nothing is on record, and the caller is told to come back', async () => {
+    // Port 1 of the own machine refuses connections.
+    const client = createTemporalClient({ address: '127.0.0.1:1', namespace: 'default', tls: undefined, apiKey: undefined });
+    const executions = createUnlockClient({ client: client.client, customerRefKey: 'test', readTimeoutMs: 1_000 });
+    const nowhere = connectAudit({ databaseUrl: 'postgresql://nobody@127.0.0.1:1/none', role: null });
+    const withoutTemporal = await openFrontDoor({ issuerUrl: issuer.url, audit, executions });
+    const withoutPostgres = await openFrontDoor({ issuerUrl: issuer.url, audit: createAuditLog(nowhere), executions });
+    try {
+      for (const lame of [withoutTemporal, withoutPostgres]) {
+        const correlationId = randomUUID();
+        const reply = await put('locked-10', correlationId, lame);
+        expect([reply.httpStatus, bankErrorSchema.parse(reply.body).code]).toEqual([503, 'LATCHKEY_TEMPORARILY_UNAVAILABLE']);
+        expect([reply.headers['retry-after'], reply.headers.correlationid]).toEqual(['5', correlationId]);
+        expect((await audit.eventsOf(correlationId)).events).toEqual([]);
+        expect((await lame.send({ path: `/v1/unlocks/${correlationId}`, token })).httpStatus).toBe(503);
+      }
+      expect((await withoutTemporal.send({ path: '/v1/customers/locked-10/lock-status', token })).httpStatus).toBe(503);
+      expect((await withoutTemporal.send({ path: '/v1/unlocks', token })).httpStatus).toBe(200);
+      expect((await withoutPostgres.send({ path: '/v1/audit/events', token })).httpStatus).toBe(503);
+    } finally {
+      await withoutTemporal.close();
+      await withoutPostgres.close();
+      await client.connection.close();
+      await nowhere.close();
+    }
   });
 });
 
@@ -241,10 +275,12 @@ describe('reading', () => {
     const correlationId = randomUUID();
     const reply = await door.send({ path: '/v1/customers/locked-on-hold-1/lock-status', token, headers: { correlationId } });
     const status = lockStatusSchema.parse(reply.body);
-    expect(status).toMatchObject({ lockStatus: 'locked', flags: { onHold: true }, correlationId, lastUnlocks: [{ state: 'completed', outcome: 'unlocked' }] });
+    const lastUnlocks = [{ state: 'completed', outcome: 'unlocked' }];
+    expect(status).toMatchObject({ lockStatus: 'locked', flags: { onHold: true }, correlationId, lastUnlocks });
     expect(status.diagnosis).toContain('hold');
     const { events } = await audit.eventsOf(correlationId);
-    expect(events).toMatchObject([{ action: 'customer.lock_status.viewed', actorId: 'agent-7', lockStatus: 'locked', customerId: 'locked-on-hold-1' }]);
+    const action = 'customer.lock_status.viewed';
+    expect(events).toMatchObject([{ action, actorId: 'agent-7', lockStatus: 'locked', customerId: 'locked-on-hold-1' }]);
   });
 
   it('says that the bank knows no such customer, and that is on record too', async () => {

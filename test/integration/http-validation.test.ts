@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
-import { openFrontDoor, startForeignIssuer, type ForeignIssuer, type FrontDoor, type Reply } from '../support/front-door.js';
+import { openFrontDoor, settings, startForeignIssuer, type ForeignIssuer, type FrontDoor, type Reply } from '../support/front-door.js';
 
 let issuer: ForeignIssuer;
 let door: FrontDoor;
@@ -110,7 +110,6 @@ describe('POST /v1/unlocks', () => {
   });
 
   it('insists on a reason where the settings do', async () => {
-    const { settings } = await import('../support/front-door.js');
     const strict = await openFrontDoor({ issuerUrl: issuer.url, settings: { ...settings, reasonRequired: true } });
     try {
       const reply = await strict.send({ method: 'POST', path: '/v1/unlocks', token, headers: json, body: '{"customerId":"c1"}' });

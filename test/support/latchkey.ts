@@ -38,8 +38,10 @@ const settings: HttpSettings = {
 interface Wishes {
   readonly settings?: Partial<HttpSettings>;
   readonly budget?: Partial<HttpSettings['budget']>;
-  /** Where the API and the worker find Postgres, if not directly. */
-  readonly databaseUrl?: (direct: string) => string;
+  /** The way to Postgres for the API and the worker, if not the direct one. */
+  readonly apiDatabaseUrl?: (direct: string) => Promise<string>;
+  readonly workerDatabaseUrl?: (direct: string) => Promise<string>;
+  readonly taskQueue?: string;
   readonly temporalAddress?: string;
   readonly withWorker?: boolean;
   readonly statusPath?: string;
@@ -64,10 +66,13 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const { address, namespace, workflowBundle } = testTemporal();
   const database = await createTestDatabase();
   const sandbox = await createSandbox();
-  const queue = uniqueTaskQueue();
+  const queue = wishes.taskQueue ?? uniqueTaskQueue();
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
-  const audit = connectAudit({ databaseUrl: wishes.databaseUrl?.(database.url) ?? database.url, role: 'latchkey_app' });
-  const auditLog = createAuditLog(audit);
+  const direct = async (url: string): Promise<string> => url;
+  const connect = async (way: (url: string) => Promise<string>) => connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app' });
+  const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
+  const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
+  const auditLog = createAuditLog(apiAudit);
   const upstream = createUpstream({
     baseUrl: sandbox.bankBaseUrl,
     unlockPath: '/v1/customers/{customerId}:unlock-user',
@@ -84,7 +89,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   });
   const workers: LatchkeyWorker[] = [];
   async function addWorker(): Promise<LatchkeyWorker> {
-    const activities = createActivities({ upstream, audit: auditLog });
+    const activities = createActivities({ upstream, audit: createAuditLog(workerAudit) });
     const worker = await startWorker({ settings: temporalSettings, activities, shutdownGraceMs: 10_000, workflowBundle, taskQueue: queue });
     workers.push(worker);
     return worker;
@@ -169,7 +174,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       await Promise.all(workers.map((worker) => worker.stop()));
       await temporal.connection.close();
       await upstream.close();
-      await audit.close();
+      await Promise.all([apiAudit.close(), workerAudit.close()]);
       await pool.end();
       await sandbox.close();
       await database.drop();

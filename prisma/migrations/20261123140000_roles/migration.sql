@@ -8,6 +8,7 @@ DO $$
 DECLARE
   wanted text;
   tries int;
+  lacks_schema boolean := false;
   -- From Postgres 16 on a member may lack the right to SET ROLE; older servers know membership alone.
   tells_set_apart boolean := current_setting('server_version_num')::int >= 160000;
   is_superuser boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = session_user);
@@ -34,7 +35,7 @@ BEGIN
         BEGIN
           tries := tries + 1;
           EXECUTE format('GRANT %I TO %I', wanted, session_user)
-            || CASE WHEN tells_set_apart THEN format(' WITH INHERIT %s, SET TRUE', wanted = 'latchkey_owner') ELSE '' END;
+            || CASE WHEN tells_set_apart THEN format(' WITH INHERIT %s, SET TRUE', CASE wanted WHEN 'latchkey_owner' THEN 'TRUE' ELSE 'FALSE' END) ELSE '' END;
           EXIT;
         EXCEPTION
           WHEN unique_violation OR internal_error THEN
@@ -59,11 +60,16 @@ BEGIN
       IF NOT has_schema_privilege(wanted, 'public', 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', wanted);
       END IF;
+      -- A grant by a login with some rights of its own, but none to give, is a mere warning.
+      lacks_schema := lacks_schema OR NOT has_schema_privilege(wanted, 'public', 'USAGE');
     END LOOP;
   EXCEPTION WHEN insufficient_privilege THEN
+    lacks_schema := true;
+  END;
+  IF lacks_schema OR NOT has_schema_privilege('latchkey_owner', 'public', 'CREATE') THEN
     RAISE EXCEPTION 'the login % may not let Latchkey''s roles use the schema public', session_user
       USING ERRCODE = 'insufficient_privilege',
         HINT = 'Make it the owner of the database, or have the owner run: GRANT CREATE, USAGE ON SCHEMA public TO latchkey_owner; '
           'GRANT USAGE ON SCHEMA public TO latchkey_app, latchkey_auditor, latchkey_sealer;';
-  END;
+  END IF;
 END $$;
