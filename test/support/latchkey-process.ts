@@ -1,0 +1,53 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Builds the product where it is older than its sources: the processes under test are what `npm start` runs. */
+export function buildProduct(): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/build-if-stale.mjs'], { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
+}
+
+export interface LatchkeyProcess {
+  readonly child: ChildProcess;
+  /** Everything it has written so far. */
+  output(): string;
+  /** Resolves once it has written what matches; rejects if it ends before. */
+  says(pattern: RegExp, limitMs?: number): Promise<RegExpMatchArray>;
+  /** @returns its exit code, or the signal that ended it */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+/** Starts `latchkey …` as a process of its own, with nothing of this process's settings but what is given. */
+export function startLatchkeyProcess(args: readonly string[], environment: Readonly<Record<string, string>>, cwd = root): LatchkeyProcess {
+  const child = spawn(process.execPath, [`${root}dist/src/cli/main.js`, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let written = '';
+  child.stdout.on('data', (chunk: Buffer) => (written += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (written += chunk.toString()));
+  const ended = once(child, 'close');
+  return {
+    child,
+    output: () => written,
+    async says(pattern, limitMs = 60_000) {
+      const untilMs = Date.now() + limitMs;
+      for (;;) {
+        const found = written.match(pattern);
+        if (found !== null) return found;
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended before it said ${pattern}:\n${written}`);
+        if (Date.now() > untilMs) throw new Error(`it never said ${pattern}:\n${written}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      await ended;
+      return child.exitCode ?? child.signalCode;
+    },
+  };
+}
