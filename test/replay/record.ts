@@ -22,7 +22,7 @@ async function record(name: string, customerId: string, meanwhile?: (workflowId:
   await meanwhile?.(handle.workflowId);
   await handle.result();
   // Who recorded it, and on which machine, is no part of the history that matters.
-  const json = historyToJSON(await handle.fetchHistory()).replace(/"identity": "[^"]*"/g, '"identity": "recorder"');
+  const json = historyToJSON(await handle.fetchHistory()).replaceAll(/\d+@[\w.-]+/g, 'recorder');
   await writeFile(`${folder}${name}.json`, `${json}\n`);
 }
 
