@@ -23,7 +23,10 @@ const count = (least: number, most: number) => z.string().regex(/^\d+$/, 'must b
 const port = count(0, 65_535);
 const durationMs = count(1, 7 * 24 * 3_600_000);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-const httpUrl = z.url({ protocol: /^https?$/ }).refine((url) => !/[?#]/.test(url) && new URL(url).username === '', 'must carry no query, fragment or credentials');
+const httpUrl = z
+  // Aborts, because what follows could not read a URL that is none.
+  .url({ protocol: /^https?$/, abort: true })
+  .refine((url) => !/[?#]/.test(url) && hasNoCredentials(new URL(url)), 'must carry no query, fragment or credentials');
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
 const pattern = text.transform((source, context) => {
   try {
@@ -33,7 +36,9 @@ const pattern = text.transform((source, context) => {
     return z.NEVER;
   }
 });
-const pathTemplate = text.refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, 'must start with a slash and name {customerId} once');
+const pathTemplate = text
+  .refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, { error: 'must start with a slash and name {customerId} once', abort: true })
+  .refine(isSpelledAsUrl, 'must be spelled as a URL has it, without dot segments or a fragment');
 
 /** Every setting of ours, as the environment spells it. */
 export const settings = z.object({
@@ -58,7 +63,7 @@ export const settings = z.object({
   UPSTREAM_INSTITUTION_ID: text.regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters').optional(),
   UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
   UPSTREAM_CA_FILE: text.optional(),
-  ALLOW_HTTP_HOSTS: z.string().default('').transform((hosts) => hosts.split(/[\s,]+/).filter((host) => host !== '')),
+  ALLOW_HTTP_HOSTS: z.string().default('').transform((hosts) => hosts.toLowerCase().split(/[\s,]+/).filter((host) => host !== '')),
   AUTH_ISSUER: httpUrl.optional(),
   AUTH_AUDIENCE: text.optional(),
   AUTH_JWKS_URL: httpUrl.optional(),
@@ -154,26 +159,38 @@ export function loadConfig(environment: Environment, part: Part): Config {
   const classificationOverrides = overrides === null ? [] : parseCodes(overrides, faults);
   const upstreamCa = readFile(given.UPSTREAM_CA_FILE, 'UPSTREAM_CA_FILE', faults);
 
-  if (parsed.success) faults.push(...contradictions(parsed.data, production));
+  faults.push(...contradictions(given, production));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return { ...parsed.data, production, classificationOverrides, upstreamCa };
 }
 
-function contradictions(parsed: Settings, production: boolean): string[] {
+/** What is well said by itself but not together; reads the settings one by one, for another one may be at fault already. */
+function contradictions(given: Environment, production: boolean): string[] {
   const faults: string[] = [];
-  if (parsed.UNLOCK_INITIAL_INTERVAL_MS > parsed.UNLOCK_MAX_INTERVAL_MS) {
+  const intervals = settings.pick({ UNLOCK_INITIAL_INTERVAL_MS: true, UNLOCK_MAX_INTERVAL_MS: true }).safeParse(given);
+  if (intervals.success && intervals.data.UNLOCK_INITIAL_INTERVAL_MS > intervals.data.UNLOCK_MAX_INTERVAL_MS) {
     faults.push('UNLOCK_INITIAL_INTERVAL_MS must not exceed UNLOCK_MAX_INTERVAL_MS');
   }
+  const plainHttpHosts = settings.shape.ALLOW_HTTP_HOSTS.parse(given.ALLOW_HTTP_HOSTS);
   for (const name of outbound) {
-    const url = parsed[name];
-    if (url === undefined || url.startsWith('https:')) continue;
-    const { hostname } = new URL(url);
-    if (parsed.ALLOW_HTTP_HOSTS.includes(hostname)) continue;
+    const setting = settings.shape[name].safeParse(given[name]);
+    if (!setting.success || setting.data === undefined) continue;
+    const { protocol, hostname } = new URL(setting.data);
+    if (protocol === 'https:' || plainHttpHosts.includes(hostname)) continue;
     if (production || !isLoopback(hostname)) {
       faults.push(`${name} must be https (plain http is for loopback outside production, or for hosts that ALLOW_HTTP_HOSTS names)`);
     }
   }
   return faults;
+}
+
+function hasNoCredentials({ username, password }: URL): boolean {
+  return username === '' && password === '';
+}
+
+function isSpelledAsUrl(path: string): boolean {
+  const spelled = `http://localhost${path.replace('{customerId}', '1')}`;
+  return URL.canParse(spelled) && new URL(spelled).href === spelled && !spelled.includes('#');
 }
 
 function isLoopback(hostname: string): boolean {

@@ -5,5 +5,16 @@ import { pino, type Logger } from 'pino';
  * @param toStderr where standard output is for people
  */
 export function createLogger({ level, toStderr }: { readonly level: string; readonly toStderr: boolean }): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: toStderr ? 2 : 1, sync: true }));
+  const destination = pino.destination({ dest: toStderr ? 2 : 1, sync: true });
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorInShort } }, destination);
+}
+
+/** Names and codes alone, causes included: messages of a database quote the row that it refused. */
+export function errorInShort(error: unknown): string {
+  const named: string[] = [];
+  for (let each = error; typeof each === 'object' && each !== null && named.length < 5; each = 'cause' in each ? each.cause : null) {
+    const name = 'name' in each ? String(each.name) : 'object';
+    named.push('code' in each && each.code !== undefined ? `${name} (${String(each.code)})` : name);
+  }
+  return named.length === 0 ? typeof error : named.join(' < ');
 }

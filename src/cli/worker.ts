@@ -1,4 +1,4 @@
-import { Runtime, DefaultLogger } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
 import type { Config } from '../config.js';
@@ -60,6 +60,13 @@ function installRuntime(log: Logger): void {
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]]({ ...meta }, message)),
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]](metaInShort(meta), message)),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
   });
+}
+
+/** Where and what, without the texts of errors: a failure's text may quote what was sent. */
+function metaInShort(meta: LogMetadata | undefined): object {
+  const { error, ...rest } = meta ?? {};
+  return error === undefined ? rest : { ...rest, err: error };
 }

@@ -67,9 +67,12 @@ export type AuditEvent = { readonly [column in keyof NewAuditEvent]-?: Exclude<N
 
 const MESSAGE_LIMIT = 500;
 
-/** What the bank wrote, fit for a row: control characters escaped, cut at 500 characters. */
-export function recordableMessage(text: string | null): string | null {
+/**
+ * What the bank wrote, fit for a row: control characters and lone surrogates escaped, then cut.
+ * @param limit characters as Postgres counts them, so that no cut leaves half a character
+ */
+export function recordableMessage(text: string | null, limit = MESSAGE_LIMIT): string | null {
   if (text === null) return null;
   const escaped = text.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
-  return [...escaped].slice(0, MESSAGE_LIMIT).join('');
+  return [...escaped].slice(0, limit).join('');
 }

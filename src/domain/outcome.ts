@@ -43,12 +43,14 @@ export function settle({ proposal, attempts, lockStatus }: Evidence): Settlement
     return { outcome: lastWasRejected(attempts) ? 'rejected' : 'failed', verification: 'unavailable' };
   }
   if (lockStatus === 'not_locked' && attempts.length > 0) return { outcome: 'not_locked', verification: null };
-  return { outcome: attempts.length === 0 ? proposal : withoutSuccess(proposal, attempts), verification: null };
+  return { outcome: withoutSuccess(proposal, attempts), verification: null };
 }
 
 function withoutSuccess(proposal: Proposal, attempts: readonly Attempt[]): Outcome {
   if (lastWasRejected(attempts)) return 'rejected';
-  return proposal === 'cancelled' || proposal === 'rejected' ? proposal : 'failed';
+  if (proposal === 'cancelled' || proposal === 'rejected') return proposal;
+  // The first check may find a customer not locked; nothing else is claimed that no row bears out.
+  return proposal === 'not_locked' && attempts.length === 0 ? 'not_locked' : 'failed';
 }
 
 function lastWasRejected(attempts: readonly Attempt[]): boolean {

@@ -1,5 +1,8 @@
 import type { RetryBudget } from './unlock-request.js';
 
+/** A weekday first and a time of day, as all three forms of an HTTP date have them (RFC 9110, 5.6.7). */
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d{2}:\d{2}:\d{2}/i;
+
 /**
  * Reads a `Retry-After` header (RFC 9110, 10.2.3): seconds or an HTTP date.
  * @param nowMs the clock, in milliseconds since the epoch
@@ -8,10 +11,12 @@ import type { RetryBudget } from './unlock-request.js';
 export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | null {
   const text = header?.trim();
   if (!text) return null;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  // Every HTTP date names a weekday; Date.parse alone would take `-5` or `1.5` for dates.
-  if (!/^[A-Za-z]{3,9},? /.test(text)) return null;
-  const atMs = Date.parse(text);
+  // However many digits: a finite number, for rows and timers.
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
+  // Date.parse alone would find a date in `-5`, in `1.5` and in `soon, 5`.
+  if (!HTTP_DATE.test(text)) return null;
+  // The oldest of the three forms names no zone, and means GMT.
+  const atMs = Date.parse(/ \d{4}$/.test(text) ? `${text} GMT` : text);
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }
 

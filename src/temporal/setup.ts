@@ -6,40 +6,36 @@ import type { TemporalClient } from './client.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedValueTypes = { KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, INT: IndexedValueType.INDEXED_VALUE_TYPE_INT } as const;
+const wanted = new Map(Object.entries(searchAttributeTypes).map(([name, type]) => [name, indexedValueTypes[type]]));
 
-const ALREADY_EXISTS = 6;
 const NOT_FOUND = 5;
+const ALREADY_EXISTS = 6;
 const RETENTION = '30 days';
+/** A server's caches learn of a new namespace or attribute by and by. */
 const VISIBLE_WITHIN_MS = 90_000;
+const LOOK_AGAIN_MS = 250;
 
 /**
  * Makes what Latchkey needs of a Temporal server: the namespace (where it may), and the search attributes. What is there already is fine.
  * @throws Error where an attribute is registered with another type, or is not usable within 90 s
  */
 export async function setUpTemporal(temporal: TemporalClient, say: (line: string) => void): Promise<void> {
-  const { namespace } = temporal.client.options;
   await ensureNamespace(temporal, say);
-  const present = await registered(temporal);
-  const wrong = [...present].filter(([name, type]) => name in searchAttributeTypes && type !== wanted(name));
-  if (wrong.length > 0) throw new Error(`search attributes are registered with another type: ${wrong.map(([name]) => name).join(', ')}`);
-  const missing = Object.entries(searchAttributeTypes).filter(([name]) => !present.has(name));
+  const present = await eventuallyFound(() => registered(temporal));
+  const wrong = [...wanted].filter(([name, type]) => present.has(name) && present.get(name) !== type).map(([name]) => name);
+  if (wrong.length > 0) throw new Error(`search attributes are registered with another type: ${wrong.join(', ')}`);
+  const missing = [...wanted].filter(([name]) => !present.has(name));
   if (missing.length === 0) return;
   say(`registering search attributes: ${missing.map(([name]) => name).join(', ')}`);
-  try {
-    await temporal.connection.operatorService.addSearchAttributes({
-      namespace,
-      searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, indexedValueTypes[type]])),
-    });
-  } catch (error) {
+  const { namespace } = temporal.client.options;
+  const added = temporal.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+  await added.catch((error: unknown) => {
     if (!hasCode(error, ALREADY_EXISTS)) throw error;
-  }
-  const deadlineMs = Date.now() + VISIBLE_WITHIN_MS;
-  for (;;) {
+  });
+  await eventuallyFound(async () => {
     const now = await registered(temporal);
-    if (missing.every(([name]) => now.has(name))) return;
-    if (Date.now() > deadlineMs) throw new Error('the search attributes were registered, but the server does not show them');
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
+    return missing.every(([name]) => now.has(name)) ? now : null;
+  });
 }
 
 async function ensureNamespace({ client }: TemporalClient, say: (line: string) => void): Promise<void> {
@@ -48,7 +44,7 @@ async function ensureNamespace({ client }: TemporalClient, say: (line: string) =
     await client.workflowService.describeNamespace({ namespace });
   } catch (error) {
     if (!hasCode(error, NOT_FOUND)) throw error;
-    say(`creating the namespace ${namespace}`);
+    say(`creating the namespace ${namespace} (some seconds)`);
     await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs(RETENTION) });
   }
 }
@@ -58,8 +54,18 @@ async function registered({ client, connection }: TemporalClient): Promise<Map<s
   return new Map(Object.entries(customAttributes));
 }
 
-function wanted(name: string): number | undefined {
-  return new Map(Object.entries(searchAttributeTypes).map(([each, type]) => [each, indexedValueTypes[type]])).get(name);
+/** Looks until there is something to see; what the server does not know yet it may know soon. */
+async function eventuallyFound<Found>(look: () => Promise<Found | null>): Promise<Found> {
+  const deadlineMs = performance.now() + VISIBLE_WITHIN_MS;
+  for (;;) {
+    const found = await look().catch((error: unknown) => {
+      if (!hasCode(error, NOT_FOUND) || performance.now() > deadlineMs) throw error;
+      return null;
+    });
+    if (found !== null) return found;
+    if (performance.now() > deadlineMs) throw new Error('the search attributes were registered, but the server does not show them');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
 
 function hasCode(error: unknown, code: number): boolean {

@@ -11,7 +11,7 @@ const PLACEHOLDER = '{customerId}';
 /**
  * @param baseUrl the bank's base URL; its path is kept
  * @param template path (and query) below it, with `{customerId}` once
- * @param customerIdPattern which ids are let through at all
+ * @param customerIdPattern which ids are let through at all; an id must match it as a whole
  * @throws TypeError where base or template cannot be used
  */
 export function createCustomerUrl(baseUrl: string, template: string, customerIdPattern: RegExp): CustomerUrl {
@@ -23,12 +23,31 @@ export function createCustomerUrl(baseUrl: string, template: string, customerIdP
     throw new TypeError(`the path template must start with a slash and name ${PLACEHOLDER} once`);
   }
   const prefix = base.origin + base.pathname.replace(/\/+$/, '');
-  return (customerId) => {
-    if (!customerIdPattern.test(customerId)) throw new UnsafeCustomerIdError('the customer id has a form that is not let through');
-    const spelled = prefix + template.replace(PLACEHOLDER, () => encodeURIComponent(customerId));
+  // A pattern without anchors would let through whatever merely contains a good id.
+  const wholeId = new RegExp(`^(?:${customerIdPattern.source})$`, customerIdPattern.flags.replace(/[gym]/g, ''));
+
+  /** Parsing resolves dot segments away and encodes anew; null where it changed anything, or put a part out of reach in a fragment. */
+  function urlAround(segment: string): URL | null {
+    const spelled = prefix + template.replace(PLACEHOLDER, () => segment);
     const url = new URL(spelled);
-    // Parsing resolves dot segments away; whatever it changed, the id reached beyond its place.
-    if (url.href !== spelled || url.origin !== base.origin) throw new UnsafeCustomerIdError('the customer id would change the path');
+    return url.href === spelled && url.origin === base.origin && url.hash === '' ? url : null;
+  }
+
+  if (urlAround('1') === null) throw new TypeError('the path template must be spelled as a URL has it, without dot segments or a fragment');
+  return (customerId) => {
+    if (!wholeId.test(customerId)) throw new UnsafeCustomerIdError('the customer id has a form that is not let through');
+    const segment = encoded(customerId);
+    // Without a segment of its own the path would name the collection, not a customer.
+    const url = segment === '' ? null : urlAround(segment);
+    if (url === null) throw new UnsafeCustomerIdError('the customer id would change the path');
     return url;
   };
+}
+
+function encoded(customerId: string): string {
+  try {
+    return encodeURIComponent(customerId);
+  } catch {
+    throw new UnsafeCustomerIdError('the customer id is no well-formed Unicode');
+  }
 }

@@ -49,6 +49,8 @@ interface CustomersParts {
   readonly timeoutMs: number;
 }
 
+const CODE_LIMIT = 64;
+
 const errorBody = z.object({ code: z.unknown(), message: z.unknown() });
 const flag = z.boolean().nullish().transform((value) => value ?? undefined);
 // Only `locked` decides anything, so only there an unreadable value makes the whole answer unreadable.
@@ -126,7 +128,7 @@ function readError(body: string | null): { code: string | null; message: string 
   if (!parsed.success) return { code: null, message: null };
   const { code, message } = parsed.data;
   return {
-    code: typeof code === 'string' && code !== '' ? (recordableMessage(code)?.slice(0, 64) ?? null) : typeof code === 'number' ? String(code) : null,
+    code: typeof code === 'string' && code !== '' ? recordableMessage(code, CODE_LIMIT) : typeof code === 'number' ? String(code) : null,
     message: typeof message === 'string' ? recordableMessage(message) : null,
   };
 }

@@ -25,6 +25,7 @@ interface ExchangeRequest {
 
 /** No answer of the bank's is longer; what comes beyond is not read. */
 const BODY_LIMIT_BYTES = 64 * 1024;
+const LAST_HTTP_STATUS = 599;
 
 /** Sends one request exactly once: no retry, no redirect followed. Never throws for what the network does. */
 export async function exchange({ dispatcher, url, method, headers, body, timeoutMs }: ExchangeRequest): Promise<Exchange> {
@@ -47,10 +48,13 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    const bodyText = await readBounded(response.body);
+    // HTTP ends at 599 (RFC 9110, 15): beyond it nobody can say what was done.
+    if (response.statusCode > LAST_HTTP_STATUS) return { kind: 'no_answer', reason: `answered ${response.statusCode}, which is no HTTP status`, durationMs: durationMs() };
     return {
       kind: 'answered',
       httpStatus: response.statusCode,
-      body: await readBounded(response.body),
+      body: bodyText,
       retryAfterMs: parseRetryAfter(first(response.headers['retry-after']), Date.now()),
       durationMs: durationMs(),
     };

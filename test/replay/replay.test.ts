@@ -10,7 +10,7 @@ import { testTemporal } from '../support/temporal.js';
 const folder = fileURLToPath(new URL('histories', import.meta.url));
 const recordings = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
 
-Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR', forward: {} } }, shutdownSignals: [] });
 
 function recorded(file: string) {
   return historyFromJSON(JSON.parse(readFileSync(join(folder, file), 'utf8')));

@@ -60,7 +60,11 @@ let runtimeInstalled = false;
 /** The whole house on real parts, in this process: a database and a task queue of its own, and a sandbox bank. */
 export async function openLatchkey(wishes: Wishes = {}) {
   if (!runtimeInstalled) {
-    Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
+    Runtime.install({
+      shutdownSignals: [],
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
+    });
     runtimeInstalled = true;
   }
   const { address, namespace, workflowBundle } = testTemporal();

@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { openAttempts } from '../../src/domain/attempt.js';
+import type { AuditEvent } from '../../src/domain/audit-event.js';
+import { unlockRecord } from '../../src/domain/unlock-record.js';
+import { auditEvent } from '../support/audit-event.js';
+
+const at = (second: number) => new Date(Date.UTC(2026, 0, 31, 9, 30, second));
+const started = (attempt: number, columns: Partial<AuditEvent> = {}) => auditEvent({ action: 'customer.unlock.attempt_started', attempt, ...columns });
+const finished = (attempt: number, columns: Partial<AuditEvent> = {}) =>
+  auditEvent({ action: 'customer.unlock.attempt_finished', attempt, result: 'retryable', ...columns });
+
+describe('the story of an unlock request', () => {
+  it('is empty where nothing is on record', () => {
+    expect(unlockRecord([])).toEqual({ requested: null, completed: null, attempts: [], statusChecks: [] });
+  });
+
+  it('tells who asked, what was read, what was tried and how it ended', () => {
+    const requested = auditEvent({ action: 'customer.unlock.requested' });
+    const first = auditEvent({ action: 'customer.unlock.status_checked', lockStatus: 'locked' });
+    const second = auditEvent({ action: 'customer.unlock.status_checked', lockStatus: 'not_locked' });
+    const completed = auditEvent({ action: 'customer.unlock.completed', outcome: 'unlocked' });
+    const record = unlockRecord([requested, first, started(1), finished(1), second, completed]);
+    expect(record.requested).toBe(requested);
+    expect(record.completed).toBe(completed);
+    expect(record.statusChecks).toEqual([first, second]);
+    expect(record.attempts.map(({ attempt, result }) => [attempt, result])).toEqual([[1, 'retryable']]);
+  });
+
+  it('has an attempt as its two rows tell it', () => {
+    const executionId = '5d2b6f0e-7d52-4b0e-8b45-1b3c7d1f4a11';
+    const rows = [
+      started(1, { executionId, occurredAt: at(1), recordedAt: at(2) }),
+      finished(1, {
+        occurredAt: at(3),
+        recordedAt: at(4),
+        result: 'rejected',
+        httpStatus: 404,
+        upstreamCode: 'UXU_10000',
+        upstreamMessage: 'no such user',
+        durationMs: 12,
+        metadata: { meaning: 'no_such_customer' },
+      }),
+    ];
+    expect(unlockRecord(rows).attempts).toEqual([
+      {
+        attempt: 1,
+        executionId,
+        startedAt: at(1),
+        claimedAt: at(2),
+        finishedAt: at(3),
+        result: 'rejected',
+        httpStatus: 404,
+        upstreamCode: 'UXU_10000',
+        upstreamMessage: 'no such user',
+        durationMs: 12,
+        meaning: 'no_such_customer',
+      },
+    ]);
+  });
+
+  it('has an attempt without a result row as one that is out', () => {
+    const { attempts } = unlockRecord([started(1), finished(1), started(2)]);
+    expect(attempts[1]).toMatchObject({ attempt: 2, result: null, finishedAt: null, httpStatus: null, meaning: null });
+    expect(openAttempts(attempts).map(({ attempt }) => attempt)).toEqual([2]);
+  });
+
+  it('keeps what an attempt was closed with, whatever answer comes late', () => {
+    const late = auditEvent({ action: 'customer.unlock.late_answer', attempt: 1, result: 'succeeded' });
+    expect(unlockRecord([started(1), finished(1, { result: 'unknown' }), late]).attempts).toMatchObject([{ attempt: 1, result: 'unknown' }]);
+  });
+
+  it('counts no attempt of which only the end is on record', () => {
+    expect(unlockRecord([finished(1)]).attempts).toEqual([]);
+  });
+
+  it('does not take a meaning for one that this version does not know', () => {
+    expect(unlockRecord([started(1), finished(1, { metadata: { meaning: 'a later invention' } })]).attempts[0]?.meaning).toBeNull();
+  });
+
+  it('has its attempts in order of their numbers, in whatever order their rows were committed', () => {
+    const numbers = fc.shuffledSubarray([1, 2, 3, 4, 5, 9, 10, 11], { minLength: 1 });
+    fc.assert(
+      fc.property(numbers, (order) => {
+        const rows = order.flatMap((attempt) => [finished(attempt, { httpStatus: 500 + attempt }), started(attempt)]);
+        const told = unlockRecord(rows).attempts.map(({ attempt, httpStatus }) => [attempt, httpStatus]);
+        expect(told).toEqual(order.toSorted((left, right) => left - right).map((attempt) => [attempt, 500 + attempt]));
+      }),
+    );
+  });
+});
