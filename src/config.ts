@@ -46,7 +46,6 @@ export const settings = z.object({
   PORT: port.optional(),
   HOST: text.default('127.0.0.1'),
   DATABASE_URL: postgresUrl.optional(),
-  AUDIT_DATABASE_URL: postgresUrl.optional(),
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
   TEMPORAL_ADDRESS: text.optional(),
   TEMPORAL_NAMESPACE: text.default('default'),
@@ -119,7 +118,6 @@ const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
 
 /** What makes no sense without its partner. */
 const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
-  ['AUDIT_DATABASE_URL', 'DATABASE_URL'],
   ['UPSTREAM_TOKEN_URL', 'UPSTREAM_BASE_URL'],
   ['UPSTREAM_CLIENT_ID', 'UPSTREAM_BASE_URL'],
   ['UPSTREAM_CLIENT_SECRET', 'UPSTREAM_BASE_URL'],

@@ -38,16 +38,9 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
   };
   const watched = dispatcher.compose((dispatch) => (options, handler) => dispatch(options, observeSend(handler, onSend)));
   try {
-    const response = await watched.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method,
-      headers,
-      body: body ?? null,
-      signal: timeout,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const request = { origin: url.origin, path: url.pathname + url.search, method, headers, body: body ?? null, signal: timeout, headersTimeout: 0, bodyTimeout: 0 };
+    // undici heeds the signal only once there is a connection: then it drops a request whose time is over, but does not say so before.
+    const response = await Promise.race([watched.request(request), rejectionAt(timeout)]);
     const bodyText = await readBounded(response.body);
     // HTTP ends at 599 (RFC 9110, 15): beyond it nobody can say what was done.
     if (response.statusCode > LAST_HTTP_STATUS) return { kind: 'no_answer', reason: `answered ${response.statusCode}, which is no HTTP status`, durationMs: durationMs() };
@@ -67,8 +60,8 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
 function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): Dispatcher.DispatchHandler {
   return {
     onRequestStart(controller, context) {
-      onSend();
       handler.onRequestStart?.(controller, context);
+      if (!controller.aborted) onSend();
     },
     onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
     onResponseStart: (...head) => handler.onResponseStart?.(...head),
@@ -76,6 +69,10 @@ function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): D
     onResponseEnd: (...end) => handler.onResponseEnd?.(...end),
     onResponseError: (...failure) => handler.onResponseError?.(...failure),
   };
+}
+
+function rejectionAt(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 }
 
 async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string | null> {
@@ -101,8 +98,9 @@ function first(header: string | string[] | undefined): string | undefined {
 
 /** A network error in words without addresses: the system's or undici's code, which is stable. */
 function networkReason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return code ?? (error instanceof Error ? error.name : 'unknown network error');
+  if (typeof error !== 'object' || error === null) return 'unknown network error';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'name' in error && typeof error.name === 'string' ? error.name : 'unknown network error';
 }
 
 /** @returns undefined where the text is no JSON: a gateway's page, an empty body, a body that broke off */

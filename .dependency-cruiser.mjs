@@ -1,0 +1,89 @@
+// Who may import whom: one line a room, as the architecture page has it. What is not allowed here is forbidden.
+const rooms = [
+  { room: 'domain', path: '^src/domain/', may: [] },
+  { room: 'workflows', path: '^workflows/', may: [], mayAsTypes: ['^src/domain/', '^activities/contract\\.ts$'] },
+  { room: 'activities', path: '^activities/', may: ['^src/domain/', '^src/upstream/', '^src/audit/'] },
+  { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/'] },
+  { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^generated/'] },
+  { room: 'temporal', path: '^src/temporal/', may: ['^src/domain/'], mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'] },
+  { room: 'http', path: '^src/http/', may: ['^src/domain/', '^src/audit/', '^src/temporal/'] },
+  { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
+  { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
+  { room: 'config', path: '^src/config\\.ts$', may: ['^src/domain/'] },
+];
+
+const ours = '^(src|workflows|activities|generated|test|scripts)/';
+
+const betweenRooms = rooms.flatMap(({ room, path, may, mayAsTypes = [] }) => [
+  {
+    name: `${room}-imports-only-its-table`,
+    severity: 'error',
+    from: { path },
+    to: { path: ours, pathNot: [path, ...may, ...mayAsTypes] },
+  },
+  ...(mayAsTypes.length === 0
+    ? []
+    : [{ name: `${room}-imports-types-only`, severity: 'error', from: { path }, to: { path: mayAsTypes, dependencyTypesNot: ['type-only'] } }]),
+]);
+
+const temporalPackages = '^node_modules/@temporalio/';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...betweenRooms,
+    {
+      name: 'domain-knows-no-node',
+      comment: 'The domain is pure: nothing of Node, no package.',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+    },
+    {
+      name: 'workflows-know-only-temporal',
+      comment: 'What workflows import becomes workflow code and must keep replaying.',
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'], pathNot: '^node_modules/@temporalio/(workflow|common)/' },
+    },
+    {
+      name: 'activities-know-no-other-temporal',
+      severity: 'error',
+      from: { path: '^activities/' },
+      to: { path: temporalPackages, pathNot: '^node_modules/@temporalio/(activity|common)/' },
+    },
+    {
+      name: 'upstream-and-audit-know-no-temporal',
+      severity: 'error',
+      from: { path: '^src/(upstream|audit|http|sandbox)/' },
+      to: { path: temporalPackages },
+    },
+    {
+      name: 'nobody-imports-cli',
+      severity: 'error',
+      from: { pathNot: '^(src/cli|test)/' },
+      to: { path: '^src/cli/' },
+    },
+    {
+      name: 'embedded-parts-load-lazily',
+      comment: 'Production never loads them: only the composition root does, and only when it needs them.',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/(sandbox|local)/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    },
+    {
+      name: 'product-needs-no-dev-package',
+      severity: 'error',
+      from: { path: '^(src|workflows|activities)/', pathNot: '^src/(sandbox|local)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'nothing-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^generated/'] },
+    tsPreCompilationDeps: 'specify',
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+  },
+};
