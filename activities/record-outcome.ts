@@ -1,7 +1,7 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
 import type { Attempt } from '../src/domain/attempt.js';
 import type { AuditEvent } from '../src/domain/audit-event.js';
-import { meanings } from '../src/domain/classification.js';
+import { meanings } from '../src/domain/meaning.js';
 import { diagnoseEnding } from '../src/domain/diagnosis.js';
 import { flagsAsJson, statusFlagsFrom } from '../src/domain/lock-status.js';
 import { outcomeNeedsStatusRead, settle, type Proposal } from '../src/domain/outcome.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { meanings, type ClassificationRule } from './domain/classification.js';
+import { type ClassificationRule } from './domain/classification.js';
+import { meanings } from './domain/meaning.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
 export type Part = 'up' | 'api' | 'worker' | 'migrate' | 'temporal' | 'sandbox';
@@ -206,7 +207,8 @@ function readFile(path: string | undefined, name: string, faults: string[]): str
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    faults.push(`${name}: the file cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})`);
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
+    faults.push(`${name}: the file cannot be read (${code})`);
     return null;
   }
 }

@@ -1,4 +1,4 @@
-import type { Meaning } from './classification.js';
+import type { Meaning } from './meaning.js';
 
 /** How one PUT ended; `unknown`: it may have been applied. */
 export const attemptResults = ['succeeded', 'rejected', 'retryable', 'unknown'] as const;

@@ -1,4 +1,4 @@
-import type { Meaning } from './classification.js';
+import type { Meaning } from './meaning.js';
 import { lockStatusOf, type StatusFlags } from './lock-status.js';
 import type { Settlement } from './outcome.js';
 

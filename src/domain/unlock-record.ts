@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.js';
 import type { AuditEvent } from './audit-event.js';
-import { meanings } from './classification.js';
+import { meanings } from './meaning.js';
 
 /** What the audit log knows of one unlock request, told from its rows. */
 export interface UnlockRecord {

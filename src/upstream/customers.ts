@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { recordableMessage } from '../domain/audit-event.js';
-import type { Classifier, Meaning } from '../domain/classification.js';
+import type { Classifier } from '../domain/classification.js';
+import type { Meaning } from '../domain/meaning.js';
 import { lockStatusOf, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
 import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
 import { exchange, parseJson } from './exchange.js';
@@ -51,7 +52,7 @@ interface CustomersParts {
 
 const CODE_LIMIT = 64;
 
-const errorBody = z.object({ code: z.unknown(), message: z.unknown() });
+const errorBody = z.object({ code: z.unknown().optional(), message: z.unknown().optional() });
 const flag = z.boolean().nullish().transform((value) => value ?? undefined);
 // Only `locked` decides anything, so only there an unreadable value makes the whole answer unreadable.
 const otherFlag = flag.catch(undefined);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { attemptResult, createClassifier, delayAfter, meanings, needsStatusRead } from '../../src/domain/classification.js';
+import { attemptResult, createClassifier, delayAfter, needsStatusRead } from '../../src/domain/classification.js';
+import { meanings } from '../../src/domain/meaning.js';
 
 const classify = createClassifier();
 const anyStatus = fc.integer({ min: 100, max: 599 });

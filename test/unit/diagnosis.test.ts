@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { meanings } from '../../src/domain/classification.js';
+import { meanings } from '../../src/domain/meaning.js';
 import { diagnose, diagnoseEnding } from '../../src/domain/diagnosis.js';
 import { flagsAsJson, lockStatusOf, statusFlagNames, statusFlagsFrom, type StatusFlags } from '../../src/domain/lock-status.js';
 import { outcomes, verifications } from '../../src/domain/outcome.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { attemptResults, type Attempt, type AttemptResult } from '../../src/domain/attempt.js';
-import { meanings, type Meaning } from '../../src/domain/classification.js';
+import { meanings, type Meaning } from '../../src/domain/meaning.js';
 import { outcomeNeedsStatusRead, outcomes, settle, type Outcome, type Verification } from '../../src/domain/outcome.js';
 
 const moment = new Date('2026-01-31T09:30:00.000Z');
