@@ -12,4 +12,6 @@ export default {
   testTimeout: 60_000,
   // A second worker gains nothing on two cores: the servers under test need the other one.
   maxWorkers: 1,
+  // Temporal's native runtime can outlive its last worker; the house is closed by then.
+  forceExit: true,
 };

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
 import { attemptResult } from '../src/domain/classification.js';
+import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import type { Upstream } from '../src/upstream/index.js';
 import type { CheckReport } from './contract.js';
@@ -19,6 +20,8 @@ export async function checkLockStatus({ upstream, audit }: Parts, request: Unloc
     const { record } = await recorder.read();
     // With an attempt on record "not locked" may be our own doing: that is for the sending and the settling to tell.
     if (record.attempts.length > 0 || record.completed !== null) return { kind: 'locked' };
+    // Found before a crash: a lock that was put on since is not ours to take away.
+    if (foundNotLocked(record)) return { kind: 'not_locked' };
   }
   if (Date.now() >= Date.parse(request.budget.deadlineAt)) return { kind: 'expired' };
   const reading = await upstream.readLockStatus(request);

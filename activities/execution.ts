@@ -12,8 +12,11 @@ export interface Execution {
   /** Temporal's own count, from 1; executions that never reached the bank count too. */
   readonly activityAttempt: number;
   readonly isLocal: boolean;
-  /** True once somebody asked for the unlock to be cancelled; pause and shutdown do not count. */
-  cancelRequested(): boolean;
+  /**
+   * True once somebody asked for the unlock to be cancelled, or Temporal waits for this execution no more (its workflow was terminated or
+   * reset, or its time-out passed): nothing new may be begun. Pause, reset of the activity and shutdown do not count.
+   */
+  calledOff(): boolean;
   /** Milliseconds since the execution began, on a clock that goes on while the process is stopped. */
   elapsedMs(): number;
 }
@@ -54,7 +57,10 @@ function describe(context: Context): Execution {
     runId: info.workflowExecution.runId,
     activityAttempt: info.attempt,
     isLocal: info.isLocal,
-    cancelRequested: () => context.cancellationDetails?.cancelRequested === true,
+    calledOff: () => {
+      const { cancelRequested, notFound, timedOut } = context.cancellationDetails ?? {};
+      return cancelRequested === true || notFound === true || timedOut === true;
+    },
     elapsedMs: () => performance.now() - startedMs,
   };
 }

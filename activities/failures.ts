@@ -30,7 +30,8 @@ export function tryAgain({ type, message, delayMs }: TryAgain): ApplicationFailu
   const details: RetryDetails = { notBefore: Date.now() + delayMs };
   return ApplicationFailure.create({
     type,
-    message: delayMs < 1000 ? message : `${message}; next try at ${clockTime(details.notBefore)}`,
+    // A wait that is handed over says so already.
+    message: delayMs < 1000 || type === failureTypes.waiting ? message : `${message}; next try at ${clockTime(details.notBefore)}`,
     category: 'BENIGN',
     // Zero would mean Temporal's own back-off.
     nextRetryDelay: Math.max(1, Math.round(delayMs)),

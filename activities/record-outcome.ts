@@ -1,18 +1,18 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
-import type { Attempt } from '../src/domain/attempt.js';
+import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
 import type { AuditEvent } from '../src/domain/audit-event.js';
 import { meanings } from '../src/domain/meaning.js';
 import { diagnoseEnding } from '../src/domain/diagnosis.js';
 import { flagsAsJson, statusFlagsFrom } from '../src/domain/lock-status.js';
 import { outcomeNeedsStatusRead, settle, type Proposal } from '../src/domain/outcome.js';
-import type { UnlockRecord } from '../src/domain/unlock-record.js';
+import { foundNotLocked, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import type { StatusReading, Upstream } from '../src/upstream/index.js';
 import type { UnlockResult } from './contract.js';
 import type { Execution } from './execution.js';
 import { tryBankAgain } from './failures.js';
+import { closeOpenAttempts } from './in-flight.js';
 import { createRecorder } from './recorder.js';
-import { closeOpenAttempts } from './send-unlock.js';
 
 interface Parts {
   readonly upstream: Upstream;
@@ -33,7 +33,8 @@ export async function recordOutcome({ upstream, audit }: Parts, request: UnlockR
     ({ record, readAt } = await recorder.read());
   }
 
-  const known = readSince(record);
+  // A customer found not locked after the last attempt needs no second look.
+  const known = record.attempts.length > 0 && foundNotLocked(record) ? 'not_locked' : null;
   const reading = known === null && outcomeNeedsStatusRead(record.attempts) ? await upstream.readLockStatus(request) : null;
   if (reading?.kind === 'unread' && restsOnReading(record.attempts) && execution.activityAttempt < UNKNOWN_READS) {
     throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
@@ -57,16 +58,9 @@ function resultOf(record: UnlockRecord, completed: AuditEvent): UnlockResult {
   return { outcome: completed.outcome ?? 'failed', verification: completed.verification, attempts: record.attempts.length };
 }
 
-/** A customer found not locked after the last attempt needs no second look. */
-function readSince({ attempts, statusChecks }: UnlockRecord): 'not_locked' | null {
-  const last = statusChecks.at(-1);
-  const lastAttempt = attempts.at(-1)?.attempt;
-  return lastAttempt !== undefined && last?.metadata.afterAttempt === lastAttempt && last.lockStatus === 'not_locked' ? 'not_locked' : null;
-}
-
 /** With an unknown attempt and no success, only the status tells what happened. */
 function restsOnReading(attempts: readonly Attempt[]): boolean {
-  return attempts.some(({ result }) => result === 'unknown') && !attempts.some(({ result }) => result === 'succeeded');
+  return attempts.some(({ result }) => result === 'unknown') && !attempts.some(hasSucceeded);
 }
 
 function lastRefusal({ attempts, statusChecks }: UnlockRecord) {

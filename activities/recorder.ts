@@ -1,7 +1,7 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
 import { AuditConflictError } from '../src/audit/audit-log.js';
 import { auditEventId } from '../src/audit/event-id.js';
-import type { Attempt, AttemptResult } from '../src/domain/attempt.js';
+import type { AttemptResult } from '../src/domain/attempt.js';
 import type { AuditAction, NewAuditEvent } from '../src/domain/audit-event.js';
 import { diagnose } from '../src/domain/diagnosis.js';
 import { flagsAsJson } from '../src/domain/lock-status.js';
@@ -112,14 +112,6 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest, executio
     },
   };
 }
-
-/** An attempt that another execution may still be sending is left alone for as long as its PUT can take. */
-export function inFlightMs(attempt: Attempt, readAt: Date, putTimeoutMs: number): number {
-  return Math.max(0, attempt.claimedAt.getTime() + putTimeoutMs + SETTLING_MS - readAt.getTime());
-}
-
-/** For the answer's way from the socket to the audit table. */
-const SETTLING_MS = 1_000;
 
 function answerColumns(answer: BankAnswer): Partial<NewAuditEvent> {
   return {

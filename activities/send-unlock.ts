@@ -1,13 +1,15 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
-import { openAttempts, type Attempt } from '../src/domain/attempt.js';
+import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
 import { attemptResult } from '../src/domain/classification.js';
 import type { Outcome } from '../src/domain/outcome.js';
+import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { withoutToken, type BankAnswer, type Upstream } from '../src/upstream/index.js';
 import type { SendReport, SendTurn } from './contract.js';
 import type { Execution } from './execution.js';
 import { failureTypes, tryAgain, tryBankAgain } from './failures.js';
-import { createRecorder, inFlightMs, type Recorder } from './recorder.js';
+import { closeOpenAttempts, PUT_LEAVES_WITHIN_MS } from './in-flight.js';
+import { createRecorder } from './recorder.js';
 
 interface Parts {
   readonly upstream: Upstream;
@@ -30,17 +32,20 @@ const RECORD_AGAIN_MS = 250;
 export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: SendTurn, execution: Execution): Promise<SendReport> {
   const { upstream, audit } = parts;
   const recorder = createRecorder(audit, request, execution);
-  const mayPut = () => turn.mayPut && !execution.cancelRequested();
   const expired = () => Date.now() >= Date.parse(request.budget.deadlineAt);
 
   for (let round = 0; round < ROUNDS; round += 1) {
     // The fast try looks at nothing first: the claim itself is refused where there is anything to look at.
-    const unseen = execution.isLocal && round === 0 && mayPut() && !expired();
+    const unseen = execution.isLocal && round === 0 && whyNot() === null;
     const review = unseen ? ({ kind: 'clear', previous: undefined } as const) : await reviewAttempts();
     if (review.kind !== 'clear') return review;
 
     const got = await upstream.token();
     if (got.kind === 'unavailable') throw tryBankAgain('no token for the bank', withoutToken(got), execution.activityAttempt - 1, request.budget);
+    const barred = whyNot();
+    if (barred !== null) return barred;
+    // Before the claim, whose reply may have been long in coming.
+    const claimingMs = execution.elapsedMs();
     const attempt = await audit.claimAttempt({
       correlationId: request.correlationId,
       institutionId: request.institutionId,
@@ -54,38 +59,40 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
       occurredAt: new Date(),
     });
     if (attempt === null) continue;
-    const claimedMs = execution.elapsedMs();
     // A process that was stopped between claim and PUT must not undo what happened meanwhile.
-    const tooLate = () => expired() || execution.elapsedMs() - claimedMs > upstream.timeoutMs / 2;
-    const answer = tooLate() ? notSent('the attempt was not sent: its time was over') : await upstream.unlock(request, got.token);
+    const tooLate = expired() || execution.elapsedMs() - claimingMs > PUT_LEAVES_WITHIN_MS;
+    const answer = tooLate ? notSent('the attempt was not sent: its time was over') : await upstream.unlock(request, got.token);
     return concludeAttempt(attempt, review.previous, answer);
   }
   throw tryAgain({ type: failureTypes.attemptInFlight, message: 'another execution holds this unlock', delayMs: upstream.timeoutMs });
+
+  /** What stands in the way of a PUT whatever is on record; null: nothing. */
+  function whyNot(): SendReport | null {
+    if (!turn.mayPut || execution.calledOff()) return { kind: 'cancelled' };
+    return expired() ? { kind: 'expired' } : null;
+  }
 
   /** Looks at what is on record and at the customer; decides whether another PUT may leave. */
   async function reviewAttempts(): Promise<SendReport | Clear> {
     const { record, readAt } = await recorder.read();
     const { attempts } = record;
     if (record.completed !== null) return { kind: reportOf(record.completed.outcome) };
-    if (attempts.some(({ result }) => result === 'succeeded')) return { kind: 'succeeded' };
+    if (attempts.some(hasSucceeded)) return { kind: 'succeeded' };
     if (attempts.some(({ result }) => result === 'rejected')) return { kind: 'rejected' };
     await closeOpenAttempts(recorder, attempts, readAt, upstream.timeoutMs);
-    if (!mayPut()) return { kind: 'cancelled' };
-    if (expired()) return { kind: 'expired' };
+    // A crash may have come between that look and its report: a lock that was put on since is not ours to take away.
+    if (foundNotLocked(record)) return { kind: 'found_not_locked' };
+    const barred = whyNot();
+    if (barred !== null) return barred;
     if (attempts.length >= request.budget.maxAttempts) return { kind: 'exhausted' };
     const previous = attempts.at(-1);
     if (previous === undefined) return { kind: 'clear', previous };
 
     const reading = await upstream.readLockStatus(request);
     await recorder.statusChecked(reading, previous.attempt);
-    if (reading.kind === 'read') return reading.lockStatus === 'not_locked' ? { kind: 'found_not_locked' } : afterReading(previous);
+    if (reading.kind === 'read') return reading.lockStatus === 'not_locked' ? { kind: 'found_not_locked' } : { kind: 'clear', previous };
     if (attemptResult(reading.answer.meaning, { meaning: 'stale_token' }) === 'rejected') return { kind: 'rejected' };
     throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
-  }
-
-  function afterReading(previous: Attempt): SendReport | Clear {
-    if (!mayPut()) return { kind: 'cancelled' };
-    return expired() ? { kind: 'expired' } : { kind: 'clear', previous };
   }
 
   async function concludeAttempt(attempt: number, previous: Attempt | undefined, answer: BankAnswer): Promise<SendReport> {
@@ -95,22 +102,8 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     if (!inTime) throw tryAgain({ type: failureTypes.attemptInFlight, message: 'the answer came after the attempt was closed', delayMs: 0 });
     if (result === 'rejected') return { kind: 'rejected' };
     if (attempt >= request.budget.maxAttempts) return { kind: 'exhausted' };
-    if (!mayPut()) return { kind: 'cancelled' };
+    if (!turn.mayPut || execution.calledOff()) return { kind: 'cancelled' };
     throw tryBankAgain(`attempt ${attempt}`, answer, attempt - 1, request.budget);
-  }
-}
-
-/**
- * Closes the attempts that a crash left open.
- * @throws ApplicationFailure where one of them may still be on its way; it is tried again when that is over
- */
-export async function closeOpenAttempts(recorder: Recorder, attempts: readonly Attempt[], readAt: Date, putTimeoutMs: number): Promise<void> {
-  for (const open of openAttempts(attempts)) {
-    const delayMs = inFlightMs(open, readAt, putTimeoutMs);
-    if (delayMs > 0) {
-      throw tryAgain({ type: failureTypes.attemptInFlight, message: `attempt ${open.attempt} may still be on its way`, delayMs });
-    }
-    await recorder.attemptLost(open.attempt);
   }
 }
 

@@ -4,7 +4,7 @@ import { type ClassificationRule } from './domain/classification.js';
 import { meanings } from './domain/meaning.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
-export type Part = 'up' | 'api' | 'worker' | 'migrate' | 'temporal' | 'sandbox';
+export type Part = 'up' | 'api' | 'worker' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
 
 /** Thrown where the settings cannot work; names every fault at once. */
 export class ConfigError extends Error {
@@ -38,7 +38,10 @@ const pattern = text.transform((source, context) => {
   }
 });
 const pathTemplate = text
-  .refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, { error: 'must start with a slash and name {customerId} once', abort: true })
+  .refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, {
+    error: 'must start with a slash and name {customerId} once',
+    abort: true,
+  })
   .refine(isSpelledAsUrl, 'must be spelled as a URL has it, without dot segments or a fragment');
 
 /** Every setting of ours, as the environment spells it. */
@@ -46,6 +49,8 @@ export const settings = z.object({
   NODE_ENV: text.optional(),
   PORT: port.optional(),
   HOST: text.default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
+  CODEC_PORT: port.optional(),
   DATABASE_URL: postgresUrl.optional(),
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
   TEMPORAL_ADDRESS: text.optional(),
@@ -78,6 +83,7 @@ export const settings = z.object({
   REASON_REQUIRED: flag.default(false),
   CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),
   CUSTOMER_REF_KEY: text.min(16, 'must be at least 16 characters').optional(),
+  PAYLOAD_KEYS: text.regex(/^[\w.-]{1,64}:[\w+/=-]{43,44}(,\s*[\w.-]{1,64}:[\w+/=-]{43,44})*$/, 'must be id:key,… with keys of 32 bytes in base64, the current one first').optional(),
   LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATA_DIR: text.default('.latchkey'),
@@ -104,14 +110,16 @@ const required: Record<Part, readonly (keyof Settings)[]> = {
   up: [],
   api: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   worker: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL'],
+  codec: ['CODEC_PORT', 'TEMPORAL_UI_URL', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   migrate: [],
   temporal: ['TEMPORAL_ADDRESS'],
   sandbox: [],
 };
 const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
-  up: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'CUSTOMER_REF_KEY'],
-  api: ['AUTH_AUDIENCE', 'CUSTOMER_REF_KEY'],
-  worker: [],
+  up: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'CUSTOMER_REF_KEY', 'PAYLOAD_KEYS'],
+  api: ['AUTH_AUDIENCE', 'CUSTOMER_REF_KEY', 'PAYLOAD_KEYS'],
+  worker: ['PAYLOAD_KEYS'],
+  codec: ['AUTH_AUDIENCE', 'PAYLOAD_KEYS'],
   migrate: [],
   temporal: [],
   sandbox: [],
@@ -132,11 +140,16 @@ const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISS
   'AUTH_JWKS_URL',
 ];
 
+/** Only what is embedded heeds these, and production embeds nothing. */
+const forEmbeddedParts: readonly (keyof Settings)[] = ['TEMPORAL_CLI_PATH'];
+const ROOT = 0;
+
 /**
  * Parses the settings once, at start.
+ * @param userId whom the process runs as; null where the system has no such numbers
  * @throws ConfigError naming every fault
  */
-export function loadConfig(environment: Environment, part: Part): Config {
+export function loadConfig(environment: Environment, part: Part, userId: number | null = null): Config {
   // An empty variable is one that was not set, but for the one whose emptiness says something.
   const given = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== '' || name === 'UPSTREAM_STATUS_FLAGS'));
   const parsed = settings.safeParse(given);
@@ -146,13 +159,17 @@ export function loadConfig(environment: Environment, part: Part): Config {
 
   const must = new Set([...required[part], ...(production ? requiredInProduction[part] : [])]);
   // The API never holds the bank's credentials, so it need not be told of them.
-  if (has('UPSTREAM_BASE_URL') && (part === 'up' || part === 'worker')) for (const name of neededWithBank) must.add(name);
+  const needsBank = has('UPSTREAM_BASE_URL') || must.has('UPSTREAM_BASE_URL');
+  if (needsBank && (part === 'up' || part === 'worker')) for (const name of neededWithBank) must.add(name);
   if (part === 'migrate' && !has('MIGRATE_DATABASE_URL')) must.add('DATABASE_URL');
   for (const name of must) if (!has(name)) faults.push(`${name} is required${because(name, part, production)}`);
   for (const [name, partner] of dependents) {
     if (has(name) && !has(partner) && !must.has(partner)) faults.push(`${name} is set, but ${partner} is not: set both or neither`);
   }
   if (production && part === 'sandbox') faults.push('NODE_ENV is production: the sandbox is not for production');
+  if (production && userId === ROOT) faults.push('NODE_ENV is production: start as a user other than root');
+  const embedding = production ? forEmbeddedParts.filter(has) : [];
+  for (const name of embedding) faults.push(`${name} is for an embedded server, and production embeds nothing: do not set it`);
 
   const overrides = readFile(given.UPSTREAM_CODES_FILE, 'UPSTREAM_CODES_FILE', faults);
   const classificationOverrides = overrides === null ? [] : parseCodes(overrides, faults);

@@ -52,6 +52,7 @@ export function refusalOf(error: unknown): AuditRefusedError | null {
   const state = sqlStateOf(error);
   if (state === 'LK001') return new AuditRefusedError('request_has_ended', { cause: error });
   if (state === 'LK002') return new AuditRefusedError('attempt_is_open', { cause: error });
+  if (state === 'LK004') return new AuditRefusedError('attempt_was_overlooked', { cause: error });
   return null;
 }
 

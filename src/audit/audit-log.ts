@@ -7,14 +7,24 @@ export class AuditConflictError extends Error {
   override readonly name = 'AuditConflictError';
 }
 
+const refusals = {
+  attempt_is_open: 'an attempt is still open',
+  attempt_was_overlooked: 'an attempt was made that the end does not know of',
+  request_has_ended: 'the unlock request has ended',
+} as const;
+export type Refusal = keyof typeof refusals;
+
 /** Thrown where the database refuses a row that the record does not allow; nothing was written. */
 export class AuditRefusedError extends Error {
   override readonly name = 'AuditRefusedError';
-  /** `attempt_is_open`: the request may not end before that attempt's result is on record. `request_has_ended`: no attempt may start. */
-  readonly because: 'attempt_is_open' | 'request_has_ended';
+  /**
+   * `attempt_is_open`: the request may not end before that attempt's result is on record. `attempt_was_overlooked`: nor with another number
+   * of attempts than its `.completed` tells (`metadata.attempts`). `request_has_ended`: no attempt may start.
+   */
+  readonly because: Refusal;
 
-  constructor(because: 'attempt_is_open' | 'request_has_ended', options?: ErrorOptions) {
-    super(because === 'attempt_is_open' ? 'an attempt is still open' : 'the unlock request has ended', options);
+  constructor(because: Refusal, options?: ErrorOptions) {
+    super(refusals[because], options);
     this.because = because;
   }
 }
@@ -87,13 +97,13 @@ export interface AuditLog {
    * Writes one event, once.
    * @returns `already_there` where the same event stands under this id, or in the one place that its action has (one `.requested` and one
    * `.completed` a request, one start and one end an attempt); times, run, try and metadata may differ, and the first stand
-   * @throws AuditConflictError where another stands there, AuditRefusedError where a `.completed` meets an open attempt or an
-   * `.attempt_started` an ended request; any other error means that it is not known whether the row was written
+   * @throws AuditConflictError where another stands there, AuditRefusedError where a `.completed` meets an open attempt or one that
+   * it does not count, or an `.attempt_started` an ended request; any other error means that it is not known whether the row was written
    */
   append(event: NewAuditEvent): Promise<'written' | 'already_there'>;
   /**
    * Takes the next attempt number and commits the intent, in one statement.
-   * Refused (null) while an attempt is open, after a final result, after `.completed`, with the budget used up,
+   * Refused (null) while an attempt is open, after a final result or a late success, after `.completed`, with the budget used up,
    * or if attempts beyond `reviewedAttempt` exist. Repeating it after a lost reply finds the own row again, unless another execution
    * has closed that attempt meanwhile (null): then its PUT must not leave any more.
    */

@@ -31,12 +31,14 @@ function claimNext(prisma: PrismaClient, claim: AttemptClaim): Promise<unknown> 
     WITH record AS (
       SELECT action, attempt, result, execution_id FROM audit_event
       WHERE correlation_id = ${claim.correlationId}::uuid
-        AND action IN ('customer.unlock.attempt_started', 'customer.unlock.attempt_finished', 'customer.unlock.completed')
+        AND action IN ('customer.unlock.attempt_started', 'customer.unlock.attempt_finished', 'customer.unlock.late_answer', 'customer.unlock.completed')
     ), story AS (
       SELECT
         count(*) FILTER (WHERE action = 'customer.unlock.attempt_started') AS started,
         count(*) FILTER (WHERE action = 'customer.unlock.attempt_finished') AS finished,
-        coalesce(bool_or(result IN ('succeeded', 'rejected') OR action = 'customer.unlock.completed'), false) AS is_final
+        coalesce(bool_or(
+          result = 'succeeded' OR (result = 'rejected' AND action = 'customer.unlock.attempt_finished') OR action = 'customer.unlock.completed'
+        ), false) AS is_final
       FROM record
     ), taken AS (
       INSERT INTO audit_event (id, occurred_at, action, correlation_id, institution_id, customer_id,

@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { createApp } from '../http/app.js';
-import { createAuthenticator } from '../http/auth.js';
 import { createHttpServer, type HttpServer } from '../http/server.js';
 import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { Closers } from './closers.js';
-import { activityTimeoutMs, customerRefKey, openAuditLog, temporalSettings } from './parts.js';
+import { activityTimeoutMs, authenticator, customerRefKey, dataConverter, openAuditLog, temporalSettings } from './parts.js';
 
 interface ApiParts {
   readonly config: Config;
@@ -26,9 +25,8 @@ const QUEUEING_MS = 5_000;
  * @returns the URL under which it listens
  */
 export async function startApi({ config, log, closers, workerPolls }: ApiParts): Promise<string> {
-  if (config.AUTH_ISSUER === undefined || config.UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('issuer or institution is not set');
   const audit = openAuditLog(config, log, closers);
-  const temporal = createTemporalClient(temporalSettings(config));
+  const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
   closers.add('Temporal client', () => temporal.connection.close());
   const executions = createUnlockClient({
     client: temporal.client,
@@ -39,13 +37,7 @@ export async function startApi({ config, log, closers, workerPolls }: ApiParts):
   const app = createApp({
     audit,
     executions,
-    auth: createAuthenticator({
-      issuer: config.AUTH_ISSUER,
-      audience: config.AUTH_AUDIENCE ?? 'latchkey',
-      jwksUrl: config.AUTH_JWKS_URL ?? null,
-      tokenTyp: config.AUTH_TOKEN_TYP,
-      allowedInstitutions: [config.UPSTREAM_INSTITUTION_ID],
-    }),
+    auth: authenticator(config),
     settings: httpSettings(config),
     readiness: readinessChecks(audit, executions, workerPolls),
     log,

@@ -20,7 +20,11 @@ export function createClosers(report: (name: string, error: unknown) => void): C
 
   async function closeInTurn(): Promise<void> {
     for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
-      await last.stop().catch((error: unknown) => report(last.name, error));
+      try {
+        await last.stop();
+      } catch (error) {
+        report(last.name, error);
+      }
       open.splice(open.indexOf(last), 1);
     }
   }
@@ -28,6 +32,14 @@ export function createClosers(report: (name: string, error: unknown) => void): C
   return {
     add: (name, stop, kill = () => undefined) => void open.push({ name, stop, kill }),
     closeAll: () => (closing ??= closeInTurn()),
-    killAll: () => open.toReversed().forEach(({ kill }) => kill()),
+    killAll() {
+      for (const { name, kill } of open.toReversed()) {
+        try {
+          kill();
+        } catch (error) {
+          report(name, error);
+        }
+      }
+    },
   };
 }

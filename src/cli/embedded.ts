@@ -3,11 +3,20 @@ import type { Config } from '../config.js';
 import { searchAttributeTypes } from '../domain/search-attribute-names.js';
 import type { Sandbox } from '../sandbox/index.js';
 import type { Closers } from './closers.js';
+import { localKey } from './local-keys.js';
 
 /** The settings with everything embedded that was not configured; what was embedded, for the tour. */
 export interface EmbeddedParts {
   readonly config: Config;
   readonly sandbox: Sandbox | null;
+  /** Where the embedded Temporal UI looks for the codec server; null where the UI is not ours. */
+  readonly codec: CodecPlan | null;
+}
+
+export interface CodecPlan {
+  readonly port: number;
+  /** A path as good as a token: the embedded UI has none. */
+  readonly capability: string;
 }
 
 interface Embedding {
@@ -19,15 +28,17 @@ interface Embedding {
 }
 
 const SANDBOX_FIRST_PORT = 4010;
+const CODEC_FIRST_PORT = 8234;
 
 /** Starts what the settings leave out. In production nothing of this is loaded: there the settings leave nothing out. */
 export async function embedWhatIsMissing({ config, closers, say, signal }: Embedding): Promise<EmbeddedParts> {
+  const nothing = { codec: null, settings: {} };
   const [database, temporal, { sandbox, ...bankAndIssuer }] = await Promise.all([
     config.DATABASE_URL === undefined ? embedPostgres({ config, closers, say }) : {},
-    config.TEMPORAL_ADDRESS === undefined ? embedTemporal({ config, closers, say, signal }) : {},
+    config.TEMPORAL_ADDRESS === undefined ? embedTemporal({ config, closers, say, signal }) : nothing,
     config.UPSTREAM_BASE_URL === undefined || config.AUTH_ISSUER === undefined ? embedSandbox({ config, closers }) : { sandbox: null },
   ]);
-  return { config: { ...config, ...database, ...temporal, ...bankAndIssuer }, sandbox };
+  return { config: { ...config, ...database, ...temporal.settings, ...bankAndIssuer }, codec: temporal.codec, sandbox };
 }
 
 async function embedPostgres({ config, closers, say }: Omit<Embedding, 'signal'>): Promise<Partial<Config>> {
@@ -38,11 +49,12 @@ async function embedPostgres({ config, closers, say }: Omit<Embedding, 'signal'>
   return { DATABASE_URL: postgres.url };
 }
 
-async function embedTemporal({ config, closers, say, signal }: Embedding): Promise<Partial<Config>> {
+async function embedTemporal({ config, closers, say, signal }: Embedding): Promise<{ readonly codec: CodecPlan; readonly settings: Partial<Config> }> {
   const { findTemporalCli } = await import('../local/temporal-cli.js');
   const { startEmbeddedTemporal } = await import('../local/temporal-server.js');
   const cliPath = await findTemporalCli({ configuredPath: config.TEMPORAL_CLI_PATH ?? null, say, signal });
   say('starting the Temporal server');
+  const codec = await planCodec(config);
   const temporal = await startEmbeddedTemporal({
     cliPath,
     dataDir: join(config.DATA_DIR, 'temporal'),
@@ -50,10 +62,11 @@ async function embedTemporal({ config, closers, say, signal }: Embedding): Promi
     uiPort: 'auto',
     searchAttributes: searchAttributeTypes,
     namespace: config.TEMPORAL_NAMESPACE,
+    codecEndpoint: `http://127.0.0.1:${codec.port}/ui/${codec.capability}`,
     say,
   });
   closers.add('Temporal server', temporal.stop, () => process.kill(temporal.pid, 'SIGKILL'));
-  return { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? temporal.uiUrl ?? undefined };
+  return { codec, settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? temporal.uiUrl ?? undefined } };
 }
 
 async function embedSandbox({ config, closers }: Pick<Embedding, 'config' | 'closers'>): Promise<Partial<Config> & { readonly sandbox: Sandbox }> {
@@ -75,4 +88,10 @@ async function embedSandbox({ config, closers }: Pick<Embedding, 'config' | 'clo
   };
   const issuer = { AUTH_ISSUER: sandbox.issuerUrl, AUTH_AUDIENCE: sandbox.audience };
   return { ...(config.UPSTREAM_BASE_URL === undefined ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
+}
+
+async function planCodec(config: Config): Promise<CodecPlan> {
+  const { choosePort } = await import('../local/free-port.js');
+  const port = await choosePort({ purpose: 'the codec server', port: config.CODEC_PORT ?? null, startAt: CODEC_FIRST_PORT });
+  return { port, capability: await localKey(config.DATA_DIR, 'codec-capability') };
 }

@@ -7,6 +7,7 @@ import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
 import { startApi } from './api.js';
+import { startCodec } from './codec.js';
 import { createClosers, type Closers } from './closers.js';
 import { createLogger } from './logger.js';
 import { temporalSettings } from './parts.js';
@@ -18,6 +19,8 @@ const EXIT_FAILED = 1;
 const EXIT_CONFIG = 78;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+const settingsOf = (part: Part): Config => loadConfig(process.env, part, process.getuid?.() ?? null);
 
 interface Service {
   /** Settles when the service ends by itself, which it should not. */
@@ -35,7 +38,7 @@ interface ServiceParts {
 
 /** Runs a service until a signal ends it, or it fails; stops what it started in order. */
 async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service>): Promise<void> {
-  const config = loadConfig(process.env, part);
+  const config = settingsOf(part);
   const log = createLogger({ level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL, toStderr: part === 'up' });
   const closers = createClosers((name, error) => log.error({ err: error }, `stopping: ${name}`));
   const stopping = new AbortController();
@@ -89,13 +92,31 @@ program
   );
 
 program
+  .command('codec')
+  .description('the codec server alone: decrypts payloads for the Temporal UI')
+  .action(() =>
+    serve('codec', async ({ config, closers, log }) => {
+      const url = await startCodec({ config, closers, port: config.CODEC_PORT ?? 0, capability: null });
+      log.info({ url }, 'the codec server listens');
+      return forever;
+    }),
+  );
+
+program
   .command('sandbox')
   .description('the simulated bank and token issuer alone; for local use')
   .option('--port <number>', 'port to listen on', '4010')
-  .action(({ port }: { port: string }) =>
+  .option('--url <url>', 'where others reach it; tokens name their issuer by it (default: where it listens)')
+  .action(({ port, url }: { port: string; url?: string }) =>
     serve('sandbox', async ({ closers, config }) => {
       const { createSandbox } = await import('../sandbox/index.js');
-      const sandbox = await createSandbox({ port: Number(port), ...(config.UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: config.UPSTREAM_INSTITUTION_ID }) });
+      const { HOST, UPSTREAM_INSTITUTION_ID } = config;
+      const sandbox = await createSandbox({
+        host: HOST,
+        port: Number(port),
+        ...(url === undefined ? {} : { publicUrl: url }),
+        ...(UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: UPSTREAM_INSTITUTION_ID }),
+      });
       closers.add('sandbox', sandbox.close);
       say(`bank:    UPSTREAM_BASE_URL=${sandbox.bankBaseUrl} UPSTREAM_TOKEN_URL=${sandbox.bankTokenUrl}`);
       say(`         UPSTREAM_CLIENT_ID=${sandbox.clientId} UPSTREAM_CLIENT_SECRET=${sandbox.clientSecret} UPSTREAM_INSTITUTION_ID=${sandbox.institutionId}`);
@@ -109,7 +130,7 @@ program
   .command('migrate')
   .description('brings the database up to date')
   .action(async () => {
-    const config = loadConfig(process.env, 'migrate');
+    const config = settingsOf('migrate');
     const { applied } = await migrate({ databaseUrl: config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL ?? '', say });
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
@@ -120,7 +141,7 @@ program
   .command('setup')
   .description('makes the namespace, where it may, and registers the search attributes')
   .action(async () => {
-    const temporal = createTemporalClient(temporalSettings(loadConfig(process.env, 'temporal')));
+    const temporal = createTemporalClient(temporalSettings(settingsOf('temporal')));
     try {
       await setUpTemporal(temporal, say);
     } finally {

@@ -1,15 +1,19 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { DataConverter } from '@temporalio/common';
 import type { Logger } from 'pino';
 import type { AuditLog } from '../audit/audit-log.js';
 import { connectAudit } from '../audit/connection.js';
 import { createAuditLog } from '../audit/index.js';
 import type { Config } from '../config.js';
+import { createAuthenticator, type Authenticator } from '../http/auth.js';
+import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { Closers } from './closers.js';
 import { localKey } from './local-keys.js';
 
 /** Beyond the calls of one activity, for tokens and audit rows: see `activityTimeoutMs`. */
 const AUDIT_MARGIN_MS = 15_000;
+const DEFAULT_AUDIENCE = 'latchkey';
 
 /** One execution may fetch a token, read the status and send a PUT, each for as long as one call may take. */
 export function activityTimeoutMs(config: Config): number {
@@ -44,4 +48,27 @@ export function temporalSettings(config: Config): TemporalSettings {
 /** The key of the customers' references in Temporal; every process of one deployment must have the same. */
 export async function customerRefKey(config: Config): Promise<string> {
   return config.CUSTOMER_REF_KEY ?? localKey(config.DATA_DIR, 'customer-ref-key');
+}
+
+const LOCAL_KEY_ID = 'local';
+
+/** The keys of what Temporal keeps; every process of one deployment must have the same. */
+export async function payloadKeys(config: Config): Promise<string> {
+  return config.PAYLOAD_KEYS ?? `${LOCAL_KEY_ID}:${await localKey(config.DATA_DIR, 'payload-key')}`;
+}
+
+export async function dataConverter(config: Config): Promise<DataConverter> {
+  return createDataConverter(await payloadKeys(config));
+}
+
+export function authenticator(config: Config): Authenticator {
+  const { AUTH_ISSUER, UPSTREAM_INSTITUTION_ID } = config;
+  if (AUTH_ISSUER === undefined || UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('issuer or institution is not set');
+  return createAuthenticator({
+    issuer: AUTH_ISSUER,
+    audience: config.AUTH_AUDIENCE ?? DEFAULT_AUDIENCE,
+    jwksUrl: config.AUTH_JWKS_URL ?? null,
+    tokenTyp: config.AUTH_TOKEN_TYP,
+    allowedInstitutions: [UPSTREAM_INSTITUTION_ID],
+  });
 }

@@ -6,6 +6,7 @@ import { setUpTemporal } from '../temporal/setup.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import { startApi } from './api.js';
 import type { Closers } from './closers.js';
+import { startCodec } from './codec.js';
 import { embedWhatIsMissing, type EmbeddedParts } from './embedded.js';
 import { temporalSettings } from './parts.js';
 import { isTourDue, markTourDone, tour } from './tour.js';
@@ -38,6 +39,10 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   ]);
   signal.throwIfAborted();
   const worker = await startWorkerPart({ config, log, closers });
+  const codecPort = embedded.codec?.port ?? config.CODEC_PORT;
+  if (codecPort !== undefined && config.TEMPORAL_UI_URL !== undefined) {
+    await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
+  }
   const apiUrl = await startApi({ config, log, closers, workerPolls: worker.polls });
   await greet(embedded, apiUrl, databaseUrl, say);
   return { ended: worker.ended };

@@ -5,7 +5,8 @@ import type { Config } from '../config.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
 import { createUpstream } from '../upstream/index.js';
 import type { Closers } from './closers.js';
-import { activityTimeoutMs, openAuditLog, temporalSettings } from './parts.js';
+import { activityTimeoutMs, dataConverter, openAuditLog, temporalSettings } from './parts.js';
+import { startWorkerHealth } from './worker-health.js';
 
 interface WorkerParts {
   readonly config: Config;
@@ -14,8 +15,8 @@ interface WorkerParts {
 }
 
 /**
- * Starts the worker; it polls when this resolves.
- * @throws where Temporal cannot be reached or the workflows cannot be loaded
+ * Starts the worker, and its health on `METRICS_PORT`; it polls when this resolves.
+ * @throws where Temporal cannot be reached, the workflows cannot be loaded, or the port is taken
  */
 export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<LatchkeyWorker> {
   installRuntime(log);
@@ -29,6 +30,9 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
   ) {
     throw new TypeError('the bank is not set');
   }
+  let polls = () => false;
+  const healthUrl = await startWorkerHealth({ config, closers, polls: () => polls() });
+  if (healthUrl !== null) log.info({ url: healthUrl }, "the worker's health is served");
   const audit = openAuditLog(config, log, closers);
   const upstream = createUpstream({
     baseUrl: UPSTREAM_BASE_URL,
@@ -48,9 +52,11 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
   const worker = await startWorker({
     settings: temporalSettings(config),
     activities: createActivities({ upstream, audit }),
+    dataConverter: await dataConverter(config),
     shutdownGraceMs: activityTimeoutMs(config),
     workflowBundle: await loadWorkflowBundle(),
   });
+  polls = worker.polls;
   closers.add('worker', () => worker.stop());
   return worker;
 }

@@ -19,9 +19,16 @@ export interface Attempt {
   readonly durationMs: number | null;
   /** What the bank's answer was read as (see `classification`); null while out, or where no answer came. */
   readonly meaning: Meaning | null;
+  /** What an answer said that came when the attempt had been closed as `unknown`; null where none came. */
+  readonly lateResult: AttemptResult | null;
 }
 
 /** An attempt is open from its intent until its result is on record. */
 export function openAttempts(attempts: readonly Attempt[]): Attempt[] {
   return attempts.filter((attempt) => attempt.result === null);
+}
+
+/** True where the bank said that this attempt unlocked the customer, be it late. */
+export function hasSucceeded({ result, lateResult }: Attempt): boolean {
+  return result === 'succeeded' || lateResult === 'succeeded';
 }

@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.js';
+import { hasSucceeded, type Attempt } from './attempt.js';
 import { needsStatusRead } from './classification.js';
 import type { LockStatus } from './lock-status.js';
 
@@ -29,12 +29,12 @@ interface Evidence {
 
 /** True where the outcome rests on a status read after the last attempt. */
 export function outcomeNeedsStatusRead(attempts: readonly Attempt[]): boolean {
-  return attempts.some(({ result }) => result === 'succeeded' || result === 'unknown') || needsStatusRead(attempts.at(-1)?.meaning ?? null);
+  return attempts.some((attempt) => hasSucceeded(attempt) || attempt.result === 'unknown') || needsStatusRead(attempts.at(-1)?.meaning ?? null);
 }
 
 /** Decides how an unlock request ended, from the attempts on record and the last look at the lock status. */
 export function settle({ proposal, attempts, lockStatus }: Evidence): Settlement {
-  if (attempts.some(({ result }) => result === 'succeeded')) {
+  if (attempts.some(hasSucceeded)) {
     return { outcome: 'unlocked', verification: lockStatus === 'not_locked' ? 'confirmed' : lockStatus === 'locked' ? 'still_locked' : 'unavailable' };
   }
   if (attempts.some(({ result }) => result === 'unknown')) {

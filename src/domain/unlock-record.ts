@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.js';
-import type { AuditEvent } from './audit-event.js';
+import type { AuditAction, AuditEvent } from './audit-event.js';
 import { meanings } from './meaning.js';
 
 /** What the audit log knows of one unlock request, told from its rows. */
@@ -17,7 +17,8 @@ export interface UnlockRecord {
  * @param events every row of one correlationId, in the order of their positions
  */
 export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
-  const finished = new Map(events.filter(({ action }) => action === 'customer.unlock.attempt_finished').map((event) => [event.attempt, event]));
+  const finished = byAttempt(events, 'customer.unlock.attempt_finished');
+  const late = byAttempt(events, 'customer.unlock.late_answer');
   const attempts = events
     .filter((event): event is AuditEvent & { attempt: number } => event.action === 'customer.unlock.attempt_started' && event.attempt !== null)
     .sort((left, right) => left.attempt - right.attempt)
@@ -35,6 +36,7 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
         upstreamMessage: end?.upstreamMessage ?? null,
         durationMs: end?.durationMs ?? null,
         meaning: meanings.find((meaning) => meaning === end?.metadata.meaning) ?? null,
+        lateResult: late.get(started.attempt)?.result ?? null,
       };
     });
   return {
@@ -43,4 +45,14 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
     attempts,
     statusChecks: events.filter(({ action }) => action === 'customer.unlock.status_checked'),
   };
+}
+
+/** True where a read after the last attempt, or before any, found the customer not locked: what is locked since, somebody else has locked. */
+export function foundNotLocked({ attempts, statusChecks }: UnlockRecord): boolean {
+  const lastAttempt = attempts.at(-1)?.attempt ?? 0;
+  return statusChecks.some(({ lockStatus, metadata }) => lockStatus === 'not_locked' && metadata.afterAttempt === lastAttempt);
+}
+
+function byAttempt(events: readonly AuditEvent[], wanted: AuditAction): Map<number | null, AuditEvent> {
+  return new Map(events.filter(({ action }) => action === wanted).map((event) => [event.attempt, event]));
 }

@@ -5,6 +5,7 @@ import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import { auditEventRoutes } from './audit-events.js';
 import type { Authenticator } from './auth.js';
 import { createCallTraces } from './call-traces.js';
+import { docsRoutes } from './docs.js';
 import { dropInRoutes } from './drop-in.js';
 import { healthRoutes } from './health.js';
 import { lockStatusRoutes } from './lock-status.js';
@@ -46,7 +47,7 @@ export function createApp({ shutdownSignal = new AbortController().signal, ...pa
   });
   app.use(createRouter({ routes, auth, traces }));
   app.use(() => {
-    throw new Problem('not_found', { detail: 'This path is not known; /openapi.json tells which are.' });
+    throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
   app.use(answerErrors({ routes, traces, log }));
   return app;
@@ -61,5 +62,6 @@ function createRoutes({ audit, executions, settings, readiness, log, shutdownSig
     ...lockStatusRoutes({ audit, executions, schemas }),
     ...auditEventRoutes({ audit, schemas }),
     ...healthRoutes({ readiness, log, shutdownSignal }),
+    ...docsRoutes(),
   ]);
 }

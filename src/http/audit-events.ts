@@ -5,6 +5,7 @@ import type { AuditEvent, JsonObject } from '../domain/audit-event.js';
 import { auditEventPageSchema } from './answer-schemas.js';
 import { fromAudit } from './availability.js';
 import { eventCursor, pageOf, rowsToAsk } from './cursor.js';
+import { auditEventPage } from './example-readings.js';
 import { failures, good } from './operation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Answer, AuthenticatedCall, Route } from './route.js';
@@ -34,7 +35,9 @@ export function auditEventRoutes({ audit, schemas }: AuditEventsParts): Route[] 
         metadata: { clientId: actor.clientId, filters: recordable(filters), limit, after: cursor?.toString() ?? null },
       }),
     );
-    const rows = await fromAudit(audit.listEvents({ filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null }));
+    const rows = await fromAudit(
+      audit.listEvents({ filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null }),
+    );
     const page = pageOf({ rows, limit, cursorOf: ({ position }) => eventCursor(position) });
     return { httpStatus: 200, body: { items: page.rows.map(auditEventItem), nextCursor: page.nextCursor } };
   }
@@ -48,9 +51,17 @@ export function auditEventRoutes({ audit, schemas }: AuditEventsParts): Route[] 
       errorShape: 'problem',
       operation: {
         operationId: 'listAuditEvents',
+        tags: ['Audit'],
         summary: 'Audit events, newest first; the read itself is recorded',
+        description: [
+          "Your institution's rows, narrowed by the filters given. Rows are written once and never changed.",
+          'A read that cannot be recorded is refused. Pass `nextCursor` on as `cursor` for the next page.',
+        ].join(' '),
         requestParams: { query: schemas.auditEventsQuery },
-        responses: { '200': good('One page', auditEventPageSchema), ...failures({}) },
+        responses: {
+          '200': good('One page', auditEventPageSchema, { examples: { page: auditEventPage } }),
+          ...failures({ path: '/v1/audit/events' }),
+        },
       },
       handle: list,
     },

@@ -9,6 +9,7 @@ import { Problem } from './problem.js';
 export const scopes = {
   'institution-users:write': 'Unlock customers',
   'institution-users:read': 'Read unlock requests and lock statuses',
+  'unlocks:operate': 'Steer unlocks and read what Temporal keeps encrypted',
   'audit:read': 'Read the audit log',
 } as const;
 export type Scope = keyof typeof scopes;

@@ -4,8 +4,7 @@ import type { Route } from './route.js';
 
 const LIMIT_BYTES = 16 * 1024;
 
-const readJson = express.json({ limit: LIMIT_BYTES, inflate: false, strict: false, type: isJson });
-const readText = express.text({ limit: LIMIT_BYTES, inflate: false, type: () => true });
+const readBytes = express.raw({ limit: LIMIT_BYTES, inflate: false, type: () => true });
 
 /**
  * Reads the body as a route wants it; only called once the caller is known.
@@ -17,13 +16,30 @@ export async function readBody(kind: Route['body'], request: Request, response: 
     return undefined;
   }
   if (kind === 'json' && !isJson(request)) throw new Problem('unsupported_media_type', { detail: 'Send the body as application/json.' });
-  const read = kind === 'json' ? readJson : readText;
+  if (kind === 'json' && !isUtf8(request)) throw new Problem('unsupported_media_type', { detail: 'Send the body in UTF-8.' });
   await new Promise<void>((resolve, reject) => {
-    read(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+    readBytes(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
   const body: unknown = request.body;
-  if (kind === 'empty' && !saysNothing(body)) throw invalid([{ pointer: '', detail: 'must be empty: this endpoint takes no body' }]);
-  return body;
+  const bytes = body instanceof Uint8Array ? body : new Uint8Array();
+  if (kind === 'json') return parseJson(bytes);
+  if (!saysNothing(new TextDecoder().decode(bytes))) throw invalid([{ pointer: '', detail: 'must be empty: this endpoint takes no body' }]);
+  return undefined;
+}
+
+// A lenient decoder would put U+FFFD for what it cannot read, and the audit log would keep words that nobody sent.
+function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Problem('malformed_json', { detail: 'The body is not UTF-8.' });
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem('malformed_json', { detail: 'The body cannot be parsed as JSON.' });
+  }
 }
 
 function hasBody({ headers }: Request): boolean {
@@ -31,10 +47,15 @@ function hasBody({ headers }: Request): boolean {
 }
 
 // Some clients send `null` or `{}` where the bank's endpoint wants nothing.
-function saysNothing(body: unknown): boolean {
-  return body === undefined || (typeof body === 'string' && /^\s*(null|\{\s*\})?\s*$/.test(body));
+function saysNothing(body: string): boolean {
+  return /^\s*(null|\{\s*\})?\s*$/.test(body);
 }
 
-function isJson(request: { headers: { 'content-type'?: string | undefined } }): boolean {
-  return /^\s*application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '');
+function isJson({ headers }: Request): boolean {
+  return /^\s*application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
+}
+
+function isUtf8({ headers }: Request): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset);
 }

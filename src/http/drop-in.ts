@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { bankErrorSchema } from './problem.js';
 import { dropInAnswer } from './drop-in-answer.js';
-import { failures, good } from './operation.js';
+import { dropInCode } from './error-codes.js';
+import { bankRefusals, EXAMPLE_CORRELATION_ID, exampleBankError } from './example-errors.js';
+import { failures, good, retryAfter } from './operation.js';
+import { bankErrorSchema } from './problem.js';
+import { unlockPath } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Route } from './route.js';
 import type { HttpSettings } from './settings.js';
@@ -15,10 +18,12 @@ interface DropInParts {
   readonly settings: HttpSettings;
 }
 
-const comeBackHeaders = z.object({ 'retry-after': z.string(), location: z.string() });
+const location = z.string().meta({ description: 'Where the request is read', example: unlockPath(EXAMPLE_CORRELATION_ID) });
+const comeBackHeaders = z.object({ 'retry-after': retryAfter, location });
 
 /** The bank's own endpoint, made durable: same path, headers and answers. */
 export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] {
+  const accepts = settings.notLockedPolicy === 'accept';
   return [
     {
       method: 'put',
@@ -28,23 +33,36 @@ export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] 
       errorShape: 'bank',
       operation: {
         operationId: 'unlockUser',
+        tags: ['Drop-in'],
         summary: "Unlock a customer, as the bank's own endpoint does",
         description: [
-          `Waits up to ${settings.unlockWaitMs} ms for the outcome.`,
+          `Checks that the customer is locked, unlocks them, and waits up to ${settings.unlockWaitMs} ms for the outcome. It takes no body.`,
           'Sent again with the same correlationId it joins the unlock that is running, or answers as that one ended.',
+          'While the unlock is still running the answer is 504, never a 2xx.',
         ].join(' '),
         requestParams: { path: schemas.customerPath, header: schemas.requiredHeaders },
         responses: {
-          '204': good('The customer is unlocked', null),
+          '204': good(accepts ? 'Outcome `unlocked`, or `not_locked`, which this deployment accepts' : 'Outcome `unlocked`', null),
           ...failures({
-            shape: 'bank',
+            path: null,
             codes: [
-              ...['not_locked', 'cancelled', 'correlation_id_in_use', 'body_too_large'] as const,
-              ...['upstream_refused', 'rejected', 'retries_exhausted'] as const,
+              ...(accepts ? [] : (['not_locked'] as const)),
+              ...(['cancelled', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'] as const),
+              ...(['upstream_refused', 'rejected', 'retries_exhausted'] as const),
             ],
+            alsoBank: bankRefusals,
           }),
-          '4XX': good('The bank rejected the unlock: its own status, message and code', bankErrorSchema),
-          '504': good('`still_running`: The unlock goes on; send the request again to wait for its end', bankErrorSchema, comeBackHeaders),
+          '4XX': good('Outcome `rejected` under any other status of the bank: its own status, message and code', bankErrorSchema, {
+            examples: { the_bank: { summary: 'Another refusal', value: { status: 422, message: 'User is archived', code: 'UXU_10020' } } },
+          }),
+          '504': good(
+            `\`${dropInCode('still_running')}\`: The unlock goes on; send the request again to wait for its end`,
+            bankErrorSchema,
+            {
+              headers: comeBackHeaders,
+              examples: { [dropInCode('still_running')]: exampleBankError('still_running') },
+            },
+          ),
         },
       },
       async handle(call) {

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { ZodOpenApiResponseObject } from 'zod-openapi';
 import { healthSchema, readinessSchema } from './answer-schemas.js';
 import { RETRY_AFTER_SECONDS } from './error-codes.js';
@@ -45,7 +46,12 @@ export function healthRoutes({ readiness, log, shutdownSignal }: HealthParts): R
       scope: 'public',
       body: 'none',
       errorShape: 'problem',
-      operation: { operationId: 'getHealth', summary: 'Whether the process lives', responses: { '200': plain('It does', healthSchema) } },
+      operation: {
+        operationId: 'getHealth',
+        tags: ['Operations'],
+        summary: 'Whether the process lives',
+        responses: { '200': plain('It does', healthSchema, { status: 'ok' }) },
+      },
       handle: async () => ({ httpStatus: 200, headers: { 'cache-control': 'no-store' }, body: { status: 'ok' } }),
     },
     {
@@ -56,8 +62,12 @@ export function healthRoutes({ readiness, log, shutdownSignal }: HealthParts): R
       errorShape: 'problem',
       operation: {
         operationId: 'getReadiness',
+        tags: ['Operations'],
         summary: 'Whether requests can be served, and which part is missing if not',
-        responses: { '200': plain('They can', readinessSchema), '503': plain('A part is missing', readinessSchema) },
+        responses: {
+          '200': plain('They can', readinessSchema, { status: 'ready', parts: exampleParts(true) }),
+          '503': plain('A part is missing', readinessSchema, { status: 'not_ready', parts: exampleParts(false) }),
+        },
       },
       handle: async () => {
         looking ??= lookAtAll().finally(() => {
@@ -69,8 +79,15 @@ export function healthRoutes({ readiness, log, shutdownSignal }: HealthParts): R
   ];
 }
 
-function plain(description: string, schema: typeof healthSchema | typeof readinessSchema): ZodOpenApiResponseObject {
-  return { description, content: { 'application/json': { schema } } };
+function plain<Schema extends z.ZodType>(description: string, schema: Schema, example: z.infer<Schema>): ZodOpenApiResponseObject {
+  return { description, content: { 'application/json': { schema, example } } };
+}
+
+function exampleParts(temporal: boolean) {
+  return [
+    { part: 'postgres', ready: true },
+    { part: 'temporal', ready: temporal },
+  ];
 }
 
 async function withinTime(work: Promise<void>): Promise<void> {

@@ -6,6 +6,8 @@ import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import { lockStatusSchema } from './answer-schemas.js';
 import { fromAudit, fromTemporal } from './availability.js';
 import { RETRY_AFTER_SECONDS } from './error-codes.js';
+import { EXAMPLE_CUSTOMER_ID } from './example-errors.js';
+import { lockStatuses } from './example-readings.js';
 import { failures, good } from './operation.js';
 import { Problem } from './problem.js';
 import { summarize } from './representation.js';
@@ -66,11 +68,17 @@ export function lockStatusRoutes({ audit, executions, schemas }: LockStatusParts
       errorShape: 'problem',
       operation: {
         operationId: 'getLockStatus',
+        tags: ['Customers'],
         summary: "A customer's lock status, why they cannot get in, and their last unlocks",
+        description:
+          'Asks the bank now. `diagnosis` says in plain words why an unlock will not help, or not alone, and what will; null: an unlock will do.',
         requestParams: { path: schemas.customerPath, header: schemas.optionalHeaders },
         responses: {
-          '200': good('What the bank says now', lockStatusSchema),
-          ...failures({ codes: ['customer_not_found', 'upstream_refused', 'upstream_unavailable'] }),
+          '200': good('What the bank says now', lockStatusSchema, { examples: lockStatuses }),
+          ...failures({
+            path: `/v1/customers/${EXAMPLE_CUSTOMER_ID}/lock-status`,
+            codes: ['customer_not_found', 'upstream_refused', 'upstream_unavailable'],
+          }),
         },
       },
       handle: read,
@@ -88,7 +96,9 @@ function refusalProblem({ kind, meaning, httpStatus, upstreamCode }: Refusal): P
   if (meaning === 'no_such_customer') return new Problem('customer_not_found', { detail: 'Check the customerId.' });
   const said = httpStatus === null ? 'no answer' : `status ${httpStatus}, code ${upstreamCode ?? 'none'}`;
   if (kind === 'refused') {
-    return new Problem('upstream_refused', { detail: `The bank refused to tell the lock status (${said}). Latchkey's operators must look into it.` });
+    return new Problem('upstream_refused', {
+      detail: `The bank refused to tell the lock status (${said}). Latchkey's operators must look into it.`,
+    });
   }
   return new Problem('upstream_unavailable', {
     detail: `The bank cannot tell the lock status now (${said}). Try again later.`,

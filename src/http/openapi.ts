@@ -1,5 +1,6 @@
 import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { scopes } from './auth.js';
+import { introduction, tags } from './introduction.js';
 import type { Route } from './route.js';
 
 const scopeList = Object.entries(scopes)
@@ -10,17 +11,17 @@ const scopeList = Object.entries(scopes)
 export function openApiDocument(routes: readonly Route[]): object {
   const paths: ZodOpenApiPathsObject = {};
   for (const { path, method, scope, operation } of routes) {
+    if (operation === null) continue;
     const security = scope === 'public' ? [] : [{ bearer: [scope] }];
-    paths[path] = { ...paths[path], [method]: { ...operation, security } };
+    const needs = scope === 'public' ? 'Needs no token.' : `Needs the scope \`${scope}\`.`;
+    const description = operation.description === undefined ? needs : `${operation.description}\n\n${needs}`;
+    paths[path] = { ...paths[path], [method]: { ...operation, description, security } };
   }
   return createDocument({
     openapi: '3.1.0',
-    info: {
-      title: 'Latchkey',
-      version: '1.0.0',
-      description: 'Unlocks bank customers: an accepted unlock is never lost, and no call to the bank goes unrecorded.',
-    },
-    servers: [{ url: '/' }],
+    info: { title: 'Latchkey', version: '1.0.0', description: introduction },
+    externalDocs: { url: '/docs/errors', description: 'The catalogue of error codes' },
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       securitySchemes: {
@@ -28,7 +29,7 @@ export function openApiDocument(routes: readonly Route[]): object {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: `An access token (RFC 9068) with the claim institution_id. Scopes: ${scopeList}.`,
+          description: `An access token (RFC 9068) with the claim \`institution_id\`. Scopes: ${scopeList}.`,
         },
       },
     },
@@ -45,6 +46,7 @@ export function withDescription(routes: readonly Route[]): Route[] {
     errorShape: 'problem',
     operation: {
       operationId: 'getDescription',
+      tags: ['Operations'],
       summary: 'This description',
       responses: { '200': { description: 'An OpenAPI 3.1 document', content: { 'application/json': { schema: { type: 'object' } } } } },
     },

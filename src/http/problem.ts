@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dropInCode, errorCodes, type ErrorCode } from './error-codes.js';
+import { dropInCode, errorCodes, problemType, type ErrorCode } from './error-codes.js';
 
 /** One fault in what the caller sent; the pointer is `/field` in the body, else `/query/…`, `/header/…` or `/path/…`. */
 export interface InputFault {
@@ -35,13 +35,13 @@ export class Problem extends Error {
 
 export const problemSchema = z
   .strictObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    instance: z.string(),
-    correlationId: z.string(),
-    code: z.string().meta({ description: 'Stable; the other words may change.' }),
+    type: z.string().meta({ format: 'uri-reference', description: "The code's entry in the catalogue of errors, which this API serves" }),
+    title: z.string().meta({ description: 'The kind of error, the same for every occurrence' }),
+    status: z.int().meta({ description: "The answer's HTTP status" }),
+    detail: z.string().meta({ description: 'What went wrong this time and what to do' }),
+    instance: z.string().meta({ format: 'uri-reference', description: 'The path that was asked for' }),
+    correlationId: z.string().meta({ format: 'uuid', description: 'Leads to this call in the log' }),
+    code: z.string().meta({ description: 'Stable, and what programs should look at; the other words may change' }),
     errors: z
       .array(z.strictObject({ pointer: z.string(), detail: z.string() }))
       .optional()
@@ -57,7 +57,7 @@ interface Occasion {
 /** The error as problem details (RFC 9457). */
 export function problemDetails(problem: Problem, { path, correlationId }: Occasion): z.infer<typeof problemSchema> {
   return {
-    type: `urn:latchkey:problem:${problem.code}`,
+    type: problemType(problem.code),
     title: errorCodes[problem.code].title,
     status: problem.httpStatus,
     detail: problem.message,
@@ -70,13 +70,19 @@ export function problemDetails(problem: Problem, { path, correlationId }: Occasi
 }
 
 export const bankErrorSchema = z
-  .strictObject({ status: z.int(), message: z.string(), code: z.string() })
+  .strictObject({
+    status: z.int().meta({ description: "The answer's HTTP status" }),
+    message: z.string().meta({ description: "In words: the bank's own, or Latchkey's with what to do" }),
+    code: z.string().meta({ description: "The bank's own code, or one of Latchkey's from the catalogue of errors" }),
+  })
   .meta({ id: 'BankError', description: "An error in the bank's own shape; Latchkey's codes start with LATCHKEY_" });
 
 /** The error in the bank's own shape, for the drop-in endpoint. */
 export function bankError(problem: Problem): z.infer<typeof bankErrorSchema> {
-  const faults = problem.errors.map(({ pointer, detail }) => `${pointer} ${detail}`);
-  return { status: problem.httpStatus, message: [problem.message, ...faults].join(' '), code: dropInCode(problem.code) };
+  // This shape has no `errors`, so the message names the faults itself.
+  const faults = problem.errors.map(({ pointer, detail }) => `${pointer === '' ? 'the body' : pointer} ${detail}`);
+  const message = faults.length === 0 ? problem.message : `Correct this and send the request again: ${faults.join('; ')}`;
+  return { status: problem.httpStatus, message, code: dropInCode(problem.code) };
 }
 
 const bodyReaderErrorSchema = z.object({ status: z.int(), type: z.string() });

@@ -4,11 +4,10 @@ import { attemptResults } from '../domain/attempt.js';
 import { outcomes } from '../domain/outcome.js';
 import { parseCorrelationId } from '../domain/unlock-request.js';
 import { parseEventCursor, parseRequestCursor } from './cursor.js';
+import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID } from './example-errors.js';
 import type { HttpSettings } from './settings.js';
 
 export type RequestSchemas = ReturnType<typeof createRequestSchemas>;
-
-const GUID_EXAMPLE = 'f8187c63-678f-4f0c-9263-46723794661a';
 
 /** What callers may send; these schemas validate, and the API's description is made from them. */
 export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick<HttpSettings, 'customerIdPattern' | 'reasonRequired'>) {
@@ -18,59 +17,73 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
     .string('must be a string')
     .max(256, 'is too long')
     .regex(wholeId, `is no customer id: it must match ${customerIdPattern.source}`)
-    .meta({ description: "The bank's id of the customer", example: '1234567890', override: { pattern: customerIdPattern.source } });
-  const correlationId = parsed(parseCorrelationId, 'must be a GUID, such as ' + GUID_EXAMPLE).meta({
+    .meta({ description: "The bank's id of the customer", override: { pattern: customerIdPattern.source } });
+  const correlationId = parsed(parseCorrelationId, `must be a GUID, such as ${EXAMPLE_CORRELATION_ID}`).meta({
     format: 'uuid',
     description: 'Any GUID; identifies the unlock request, and sending it again joins that request',
-    example: GUID_EXAMPLE,
   });
+  // Examples stand only where a value is required: the page fills them in, and a filter that nobody asked for would hide rows.
+  const aCustomer = customerId.meta({ example: EXAMPLE_CUSTOMER_ID });
+  const aRequest = correlationId.meta({ example: EXAMPLE_CORRELATION_ID });
+  const maybeCorrelationId = correlationId.optional().meta({ description: 'As on the unlock request; made and returned where it is absent' });
   const reason = plainText(500).meta({ description: 'Why the customer is to be unlocked; kept in the audit log' });
-  const actor = plainText(255).meta({ description: "The actor's id" });
-  const from = time.optional().meta({ description: 'Inclusive' });
-  const to = time.optional().meta({ description: 'Exclusive' });
+  const shared = {
+    customerId: filter(customerId, 'For this customer'),
+    outcome: filter(oneOf(outcomes), 'How the request ended'),
+    actor: filter(plainText(255), "Asked for by this actor: the token's `sub`"),
+    from: filter(time, 'Not before this time'),
+    to: filter(time, 'Before this time'),
+    limit,
+  };
 
   return {
-    customerPath: z.strictObject({ customerId }),
-    requestPath: z.strictObject({ correlationId }),
-    requiredHeaders: z.object({ correlationId }),
-    optionalHeaders: z.object({ correlationId: correlationId.optional() }),
+    customerPath: z.strictObject({ customerId: aCustomer }),
+    requestPath: z.strictObject({ correlationId: aRequest }),
+    requiredHeaders: z.object({ correlationId: aRequest }),
+    optionalHeaders: z.object({ correlationId: maybeCorrelationId }),
     noQuery: z.strictObject({}),
     unlockBody: z.strictObject(
       {
-        customerId,
+        customerId: aCustomer,
         reason: reasonRequired ? reason : reason.nullish(),
-        reasonCode: plainText(100).nullish(),
-        ticket: plainText(100).nullish(),
+        reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
+        ticket: plainText(100).nullish().meta({ description: 'The case or ticket that the unlock belongs to' }),
         onBehalfOf: plainText(200).nullish().meta({ description: 'With a service token: the human behind the request, as the service asserts' }),
       },
       'must be a JSON object',
     ),
     unlocksQuery: z.strictObject({
-      customerId: customerId.optional(),
-      outcome: oneOf(outcomes).optional(),
-      state: oneOf(['running', 'completed']).optional(),
-      from,
-      to,
-      actor: actor.optional(),
-      limit,
-      cursor: parsed(parseRequestCursor, BAD_CURSOR).optional(),
+      customerId: shared.customerId,
+      outcome: shared.outcome,
+      state: filter(oneOf(['running', 'completed']), 'Under way or ended'),
+      from: shared.from,
+      to: shared.to,
+      actor: shared.actor,
+      limit: shared.limit,
+      cursor: filter(parsed(parseRequestCursor, BAD_CURSOR), NEXT_PAGE),
     }),
     auditEventsQuery: z.strictObject({
-      correlationId: correlationId.optional(),
-      customerId: customerId.optional(),
-      action: oneOf(auditActions).optional(),
-      result: oneOf(attemptResults).optional(),
-      outcome: oneOf(outcomes).optional(),
-      httpStatus: integer(100, 599).optional(),
-      actor: actor.optional(),
-      from,
-      to,
-      limit,
-      cursor: parsed(parseEventCursor, BAD_CURSOR).optional(),
+      correlationId: filter(correlationId, 'Of this unlock request'),
+      customerId: shared.customerId,
+      action: filter(oneOf(auditActions), 'What happened'),
+      result: filter(oneOf(attemptResults), 'How the attempt ended'),
+      outcome: shared.outcome,
+      httpStatus: filter(integer(100, 599), 'What the bank answered'),
+      actor: shared.actor,
+      from: shared.from,
+      to: shared.to,
+      limit: shared.limit,
+      cursor: filter(parsed(parseEventCursor, BAD_CURSOR), NEXT_PAGE),
     }),
   };
 }
 
+/** A query parameter that may be left out. */
+function filter<Schema extends z.ZodType>(schema: Schema, description: string) {
+  return schema.optional().meta({ description });
+}
+
+const NEXT_PAGE = 'Where the page begins: `nextCursor` of the one before';
 const BAD_CURSOR = 'is no cursor of this list: pass nextCursor on as it came';
 
 /** A text that a parser of ours reads; null means that it cannot. */
@@ -83,13 +96,17 @@ function parsed<Value>(parse: (text: string) => Value | null, complaint: string)
   });
 }
 
+// Spelled out, because it is published, and many who read an API's description know no \p{…} in a pattern.
+const NO_CONTROL_CHARACTERS = new RegExp('^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$', 'u');
+
 /** One line of text as people write it: never altered, so what cannot be kept as it is is refused. */
 function plainText(max: number) {
   return z
     .string('must be a string')
     .min(1, 'must not be empty')
     .max(max, `must have at most ${max} characters`)
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must hold no control characters')
+    .regex(NO_CONTROL_CHARACTERS, 'must hold no control characters')
+    .refine((text) => !/\p{Cs}/u.test(text), 'must hold no lone surrogates')
     .regex(/\S/u, 'must not be blank');
 }
 

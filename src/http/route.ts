@@ -22,11 +22,12 @@ export interface AuthenticatedCall extends Call {
   readonly caller: Caller;
 }
 
-/** What a resource answers; a body is sent as JSON. */
+/** What a resource answers; a body is sent as JSON, a file as it stands under the content type that its headers name. */
 export interface Answer {
   readonly httpStatus: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  readonly file?: Buffer;
 }
 
 interface RouteParts {
@@ -37,7 +38,8 @@ interface RouteParts {
   readonly body: 'none' | 'empty' | 'json';
   /** The bank's shape on the drop-in endpoint, problem details everywhere else. */
   readonly errorShape: 'problem' | 'bank';
-  readonly operation: ZodOpenApiOperationObject;
+  /** Null: a page for people, which the API's description leaves out. */
+  readonly operation: ZodOpenApiOperationObject | null;
 }
 
 /** One line of the table from which the router, the 405s and the API's description are made: none can lack a scope. */

@@ -64,9 +64,11 @@ function textParameters(params: object): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-function send(response: Response, { httpStatus, headers = {}, body }: Answer): void {
+function send(response: Response, { httpStatus, headers = {}, body, file }: Answer): void {
   response.status(httpStatus).set(headers);
-  if (body === undefined) response.end();
+  // `send` answers 304 to a reader who has this very file already.
+  if (file !== undefined) response.send(file);
+  else if (body === undefined) response.end();
   else response.json(body);
 }
 

@@ -4,6 +4,9 @@ import { unlockRecord } from '../domain/unlock-record.js';
 import { unlockPageSchema, unlockSchema } from './answer-schemas.js';
 import { fromAudit } from './availability.js';
 import { pageOf, requestCursor, rowsToAsk } from './cursor.js';
+import { EXAMPLE_CORRELATION_ID } from './example-errors.js';
+import { unlockPage } from './example-readings.js';
+import { endedUnlocks, runningUnlocks, unlockWishes } from './example-unlocks.js';
 import { failures, good } from './operation.js';
 import { MAX_WAIT_SECONDS, preferredWaitSeconds } from './prefer.js';
 import { invalid, Problem } from './problem.js';
@@ -22,8 +25,14 @@ interface UnlocksParts {
   readonly settings: HttpSettings;
 }
 
-const prefer = z.string().optional().meta({ description: `RFC 7240: \`wait=N\` waits up to N seconds (at most ${MAX_WAIT_SECONDS}) for the end` });
-const waitHeaders = z.object({ location: z.string(), 'preference-applied': z.string().optional() });
+const prefer = z
+  .string()
+  .optional()
+  .meta({ description: `RFC 7240: \`wait=N\` waits up to N seconds (at most ${MAX_WAIT_SECONDS}) for the end` });
+const waitHeaders = z.object({
+  location: z.string().meta({ description: 'Where the request is read', example: unlockPath(EXAMPLE_CORRELATION_ID) }),
+  'preference-applied': z.string().optional().meta({ description: 'The wait that was granted, if one was asked for', example: 'wait=30' }),
+});
 
 /** Unlock requests as a resource. */
 export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): Route[] {
@@ -37,10 +46,14 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);
     const accepted = await desk.accept(request);
-    const view = waitSeconds === null ? accepted : await desk.waitFor(accepted, request, { waitMs: waitSeconds * 1000, signal: call.signal });
+    const view =
+      waitSeconds === null ? accepted : await desk.waitFor(accepted, request, { waitMs: waitSeconds * 1000, signal: call.signal });
     return {
       httpStatus: view.record.completed === null ? 202 : 200,
-      headers: { location: unlockPath(request.correlationId), ...(waitSeconds !== null && { 'preference-applied': `wait=${waitSeconds}` }) },
+      headers: {
+        location: unlockPath(request.correlationId),
+        ...(waitSeconds !== null && { 'preference-applied': `wait=${waitSeconds}` }),
+      },
       body: represent(view, settings),
     };
   }
@@ -74,13 +87,22 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
       errorShape: 'problem',
       operation: {
         operationId: 'createUnlock',
+        tags: ['Unlock requests'],
         summary: 'Ask for a customer to be unlocked',
+        description: [
+          'Takes the request in and answers 202 once it cannot be lost any more; `Location` says where to follow it.',
+          'With `Prefer: wait=N` it answers 200 if the request ends within N seconds.',
+          'The same correlationId and customer again is the same request: the first reason stands.',
+        ].join(' '),
         requestParams: { header: schemas.optionalHeaders.extend({ prefer }) },
-        requestBody: { required: true, content: { 'application/json': { schema: schemas.unlockBody } } },
+        requestBody: { required: true, content: { 'application/json': { schema: schemas.unlockBody, examples: unlockWishes } } },
         responses: {
-          '200': good('The request has ended', unlockSchema, waitHeaders),
-          '202': good('The request is accepted and will not be lost', unlockSchema, waitHeaders),
-          ...failures({ codes: ['malformed_json', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'] }),
+          '200': good('The request has ended; `outcome` says how', unlockSchema, { headers: waitHeaders, examples: endedUnlocks }),
+          '202': good('The request is accepted and will not be lost', unlockSchema, { headers: waitHeaders, examples: runningUnlocks }),
+          ...failures({
+            path: '/v1/unlocks',
+            codes: ['malformed_json', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'],
+          }),
         },
       },
       handle: create,
@@ -93,9 +115,11 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
       errorShape: 'problem',
       operation: {
         operationId: 'listUnlocks',
+        tags: ['Unlock requests'],
         summary: 'Unlock requests, newest first',
+        description: "Your institution's requests, narrowed by the filters given. Pass `nextCursor` on as `cursor` for the next page.",
         requestParams: { query: schemas.unlocksQuery },
-        responses: { '200': good('One page', unlockPageSchema), ...failures({}) },
+        responses: { '200': good('One page', unlockPageSchema, { examples: { page: unlockPage } }), ...failures({ path: '/v1/unlocks' }) },
       },
       handle: list,
     },
@@ -107,9 +131,15 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
       errorShape: 'problem',
       operation: {
         operationId: 'getUnlock',
+        tags: ['Unlock requests'],
         summary: 'One unlock request',
+        description:
+          'How a request goes or went: its attempts, what the bank answered, when the next attempt is due, and in the end its outcome.',
         requestParams: { path: schemas.requestPath },
-        responses: { '200': good('The request', unlockSchema), ...failures({ codes: ['not_found'] }) },
+        responses: {
+          '200': good('The request', unlockSchema, { examples: { ...runningUnlocks, ...endedUnlocks } }),
+          ...failures({ path: unlockPath(EXAMPLE_CORRELATION_ID), codes: ['not_found'] }),
+        },
       },
       handle: read,
     },

@@ -30,6 +30,8 @@ export interface SandboxOptions {
   readonly host?: string;
   /** 0 (default): any free one. */
   readonly port?: number;
+  /** Under which others reach it, without a slash at the end; by default where it listens. Tokens name their issuer by it. */
+  readonly publicUrl?: string;
   /** Takes one line for each call of the bank that is over. */
   readonly log?: (line: string) => void;
   /** Added to the default customers, or replacing them by id. */
@@ -70,6 +72,7 @@ export interface Sandbox extends Pick<Issuer, 'mintToken' | 'rotateKey'> {
 export async function createSandbox({
   host = '127.0.0.1',
   port = 0,
+  publicUrl,
   log = () => undefined,
   customers: added = {},
   institutionId = 'sandbox-bank',
@@ -118,7 +121,7 @@ export async function createSandbox({
   });
   const bound = boundPort(server.address());
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  url = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${bound}`;
+  url = publicUrl ?? `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${bound}`;
 
   return {
     url,

@@ -3,5 +3,5 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { bundlePaths } from './worker.js';
 
 // Run by the build, so that a start need not bundle; it also fails where workflow code imports what it must not.
-const { code } = await bundleWorkflowCode({ workflowsPath: bundlePaths.entry });
+const { code } = await bundleWorkflowCode(bundlePaths.sources);
 await writeFile(bundlePaths.bundle, code);

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { connectionOptions, type TemporalSettings } from './settings.js';
 
 export interface TemporalClient {
@@ -6,8 +7,12 @@ export interface TemporalClient {
   readonly connection: Connection;
 }
 
-/** Connects on first use, so that a front door can start while Temporal is away and say so. */
-export function createTemporalClient(settings: TemporalSettings): TemporalClient {
+/**
+ * Connects on first use, so that a front door can start while Temporal is away and say so.
+ * @param dataConverter left out where no payload is read or written
+ */
+export function createTemporalClient(settings: TemporalSettings, dataConverter?: DataConverter): TemporalClient {
   const connection = Connection.lazy(connectionOptions(settings));
-  return { connection, client: new Client({ connection, namespace: settings.namespace }) };
+  const { namespace } = settings;
+  return { connection, client: new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }) };
 }

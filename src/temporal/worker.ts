@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Activities } from '../../activities/contract.js';
+import { failureConverterPath } from './data-converter.js';
 import { connectionOptions, taskQueue, type TemporalSettings } from './settings.js';
 
 interface WorkerParts {
   readonly settings: TemporalSettings;
   readonly activities: Activities;
+  readonly dataConverter: DataConverter;
   /** Longer than one call to the bank and its audit write may take, in milliseconds. */
   readonly shutdownGraceMs: number;
   readonly workflowBundle: WorkflowBundleOption;
@@ -40,6 +43,7 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
       taskQueue: parts.taskQueue ?? taskQueue,
       workflowBundle: parts.workflowBundle,
       activities: parts.activities,
+      dataConverter: parts.dataConverter,
       shutdownGraceTime: parts.shutdownGraceMs,
       maxConcurrentWorkflowTaskExecutions: SLOTS,
       maxConcurrentLocalActivityExecutions: SLOTS,
@@ -65,10 +69,10 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
 const prebuiltBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
 const workflowsEntry = fileURLToPath(new URL('../../workflows/index.js', import.meta.url));
 
-/** Where the build puts the workflows' bundle, and what it is made of. */
-export const bundlePaths = { bundle: prebuiltBundle, entry: workflowsEntry };
+/** Where the build puts the workflows' bundle, and what it is made of: the failure converter runs within workflows too. */
+export const bundlePaths = { bundle: prebuiltBundle, sources: { workflowsPath: workflowsEntry, failureConverterPath } };
 
 /** The workflows as the build bundled them, or bundled now where they were not. */
 export async function loadWorkflowBundle(): Promise<WorkflowBundleOption> {
-  return existsSync(prebuiltBundle) ? { codePath: prebuiltBundle } : bundleWorkflowCode({ workflowsPath: workflowsEntry });
+  return existsSync(prebuiltBundle) ? { codePath: prebuiltBundle } : bundleWorkflowCode(bundlePaths.sources);
 }

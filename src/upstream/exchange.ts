@@ -38,12 +38,23 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
   };
   const watched = dispatcher.compose((dispatch) => (options, handler) => dispatch(options, observeSend(handler, onSend)));
   try {
-    const request = { origin: url.origin, path: url.pathname + url.search, method, headers, body: body ?? null, signal: timeout, headersTimeout: 0, bodyTimeout: 0 };
+    const request = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers,
+      body: body ?? null,
+      signal: timeout,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
     // undici heeds the signal only once there is a connection: then it drops a request whose time is over, but does not say so before.
     const response = await Promise.race([watched.request(request), rejectionAt(timeout)]);
     const bodyText = await readBounded(response.body);
     // HTTP ends at 599 (RFC 9110, 15): beyond it nobody can say what was done.
-    if (response.statusCode > LAST_HTTP_STATUS) return { kind: 'no_answer', reason: `answered ${response.statusCode}, which is no HTTP status`, durationMs: durationMs() };
+    if (response.statusCode > LAST_HTTP_STATUS) {
+      return { kind: 'no_answer', reason: `answered ${response.statusCode}, which is no HTTP status`, durationMs: durationMs() };
+    }
     return {
       kind: 'answered',
       httpStatus: response.statusCode,
@@ -52,7 +63,8 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
       durationMs: durationMs(),
     };
   } catch (error) {
-    return { kind: sent ? 'no_answer' : 'not_sent', reason: timeout.aborted ? `no answer within ${timeoutMs} ms` : networkReason(error), durationMs: durationMs() };
+    const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : networkReason(error);
+    return { kind: sent ? 'no_answer' : 'not_sent', reason, durationMs: durationMs() };
   }
 }
 
@@ -60,8 +72,8 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
 function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): Dispatcher.DispatchHandler {
   return {
     onRequestStart(controller, context) {
+      onSend();
       handler.onRequestStart?.(controller, context);
-      if (!controller.aborted) onSend();
     },
     onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
     onResponseStart: (...head) => handler.onResponseStart?.(...head),

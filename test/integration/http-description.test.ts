@@ -57,6 +57,13 @@ describe('/openapi.json', () => {
     }
   });
 
+  it('has no pattern that readers without Unicode property escapes cannot read', async () => {
+    const { text } = await door.send({ path: '/openapi.json' });
+    const patterns = [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, literal = '""']) => z.string().parse(JSON.parse(literal)));
+    expect(patterns.length).toBeGreaterThan(3);
+    for (const pattern of patterns) expect(pattern).not.toMatch(/\\p\{/i);
+  });
+
   it('says which headers and queries a route takes', async () => {
     const { paths } = descriptionSchema.parse((await door.send({ path: '/openapi.json' })).body);
     expect(paths['/v1/customers/{customerId}:unlock-user']?.put?.parameters).toContainEqual({ name: 'correlationId', in: 'header', required: true });

@@ -8,6 +8,7 @@ import { auditEventPageSchema, lockStatusSchema, unlockPageSchema, unlockSchema 
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
 import { startWorker } from '../../src/temporal/worker.js';
@@ -15,6 +16,7 @@ import { createUpstream } from '../../src/upstream/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { INSTITUTION, openFrontDoor, settings, startForeignIssuer, type ForeignIssuer, type FrontDoor, type Reply } from '../support/front-door.js';
+import { PAYLOAD_KEYS } from '../support/latchkey.js';
 import { testTemporal, uniqueTaskQueue } from '../support/temporal.js';
 
 const OTHER_INSTITUTION = 'bank-two';
@@ -54,9 +56,10 @@ beforeAll(async () => {
   const temporal = { address, namespace, tls: undefined, apiKey: undefined };
   const taskQueue = uniqueTaskQueue('http');
   const activities = createActivities({ upstream, audit });
-  const worker = await startWorker({ settings: temporal, activities, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
+  const dataConverter = createDataConverter(PAYLOAD_KEYS);
+  const worker = await startWorker({ settings: temporal, activities, dataConverter, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
   closers.push(worker.stop);
-  const client = createTemporalClient(temporal);
+  const client = createTemporalClient(temporal, dataConverter);
   closers.push(() => client.connection.close());
   const executions = createUnlockClient({ client: client.client, customerRefKey: 'test', readTimeoutMs: 10_000, taskQueue });
   issuer = await startForeignIssuer();

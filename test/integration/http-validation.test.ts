@@ -45,7 +45,7 @@ function expectBankError(reply: Reply, httpStatus: number, code: string): string
 }
 
 describe('POST /v1/unlocks', () => {
-  const post = (body: string | undefined, headers: Record<string, string> = json, path = '/v1/unlocks') =>
+  const post = (body: string | Buffer | undefined, headers: Record<string, string> = json, path = '/v1/unlocks') =>
     door.send({ method: 'POST', path, token, headers, ...(body !== undefined && { body }) });
 
   it.each([
@@ -77,7 +77,19 @@ describe('POST /v1/unlocks', () => {
     expectProblem(await post('{}', {}), 415, 'unsupported_media_type');
     expectProblem(await post('{}', { ...json, 'content-encoding': 'gzip' }), 415, 'unsupported_media_type');
     expectProblem(await post('{}', { 'content-type': 'application/json; charset=latin1' }), 415, 'unsupported_media_type');
+    expectProblem(await post('{}', { 'content-type': 'application/json; charset="utf-16"' }), 415, 'unsupported_media_type');
     expectProblem(await post(undefined, {}), 400, 'validation_failed');
+  });
+
+  it('refuses bytes that are not UTF-8, so that the audit log never keeps words that nobody sent', async () => {
+    const bytes = (...reason: number[]) => Buffer.concat([Buffer.from('{"customerId":"c1","reason":"'), Buffer.from(reason), Buffer.from('"}')]);
+    expectProblem(await post(bytes(0x61, 0xff), json), 400, 'malformed_json');
+    expectProblem(await post(bytes(0xed, 0xa0, 0x80), json), 400, 'malformed_json');
+  });
+
+  it('takes a byte order mark, a spelled-out UTF-8 and characters beyond the basic plane', async () => {
+    const reply = await post('\ufeff{"customerId":"c1","reason":"\u{1f600}"}', { 'content-type': 'Application/JSON; Charset="UTF-8"' });
+    expect([reply.httpStatus, door.entered]).toEqual([503, ['eventsOf']]);
   });
 
   it('refuses a body of more than 16 kB', async () => {
@@ -139,6 +151,12 @@ describe('the drop-in endpoint', () => {
 
   it('refuses a percent-encoding that cannot be decoded', async () => {
     expectBankError(await put('%E0%A4%A'), 400, 'LATCHKEY_VALIDATION_FAILED');
+  });
+
+  it('names every fault in the message, since the shape has no other place for it', async () => {
+    const message = expectBankError(await put('a:b', { search: '?x=1' }), 400, 'LATCHKEY_VALIDATION_FAILED');
+    expect(message).toMatch(/^Correct this and send the request again: \/path\/customerId .+$/);
+    expect(expectBankError(await put('c1', { body: '{"a":1}' }), 400, 'LATCHKEY_VALIDATION_FAILED')).toMatch(/: the body must be empty/);
   });
 
   it('refuses a missing or malformed correlationId', async () => {

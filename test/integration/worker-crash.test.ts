@@ -7,7 +7,7 @@ import type { CustomerSetup } from '../../src/sandbox/index.js';
 import { taskQueue } from '../../src/temporal/settings.js';
 import { eventually } from '../support/eventually.js';
 import { buildProduct, startLatchkeyProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
-import { inShort, openLatchkey, type Latchkey } from '../support/latchkey.js';
+import { inShort, openLatchkey, PAYLOAD_KEYS, type Latchkey } from '../support/latchkey.js';
 import { testTemporal } from '../support/temporal.js';
 
 let latchkey: Latchkey;
@@ -36,6 +36,7 @@ async function startWorkerProcess(): Promise<LatchkeyProcess> {
     UPSTREAM_CLIENT_SECRET: sandbox.clientSecret,
     UPSTREAM_INSTITUTION_ID: sandbox.institutionId,
     UPSTREAM_TIMEOUT_MS: '4000',
+    PAYLOAD_KEYS,
     DATA_DIR: dataDir,
   });
   workers.push(worker);

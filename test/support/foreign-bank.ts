@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Certificate } from './certificate.js';
 
 export interface ForeignBank {
   readonly baseUrl: string;
@@ -11,8 +13,11 @@ export interface ForeignBank {
   close(): Promise<void>;
 }
 
-/** A bank that shares no code with the sandbox: written from the contract alone, so that no two mistakes of ours cancel each other out. */
-export async function startForeignBank(clientId: string, clientSecret: string): Promise<ForeignBank> {
+/**
+ * A bank that shares no code with the sandbox: written from the contract alone, so that no two mistakes of ours cancel each other out.
+ * @param tls with it the bank speaks https alone
+ */
+export async function startForeignBank(clientId: string, clientSecret: string, tls?: Certificate): Promise<ForeignBank> {
   const locked = new Set<string>();
   const calls: ForeignBank['calls'] = [];
   const wanted = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`;
@@ -41,12 +46,13 @@ export async function startForeignBank(clientId: string, clientSecret: string): 
     return answer(response, 404, { status: 404, message: 'no such thing', code: 'UXU_10000' });
   }
 
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     request.resume();
     request.on('end', () => handle(request, response));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer({ cert: tls.certificate, key: tls.privateKey }, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     baseUrl: `${url}/core`,
     tokenUrl: `${url}/token`,

@@ -10,9 +10,12 @@ import type { UnlockExecutions } from '../../src/temporal/unlock-executions.js';
 export const AUDIENCE = 'latchkey';
 export const INSTITUTION = 'bank-one';
 
-/** An issuer that is not ours, so that no two mistakes of ours cancel each other out. */
-export async function startForeignIssuer(port?: number) {
-  const server = new OAuth2Server();
+/**
+ * An issuer that is not ours, so that no two mistakes of ours cancel each other out.
+ * @param tls files with which it speaks https alone
+ */
+export async function startForeignIssuer(port?: number, tls?: { readonly keyFile: string; readonly certificateFile: string }) {
+  const server = new OAuth2Server(tls?.keyFile, tls?.certificateFile);
   await server.issuer.keys.generate('RS256');
   await server.start(port, '127.0.0.1');
   const url = server.issuer.url;
@@ -121,7 +124,7 @@ interface Wish {
   readonly path: string;
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
 }
 
 export interface Reply {

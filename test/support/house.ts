@@ -5,6 +5,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { migrate } from '../../src/audit/migrate.js';
 import { searchAttributeTypes } from '../../src/domain/search-attribute-names.js';
 import { startEmbeddedPostgres } from '../../src/local/postgres.js';
+import { failureConverterPath } from '../../src/temporal/data-converter.js';
 import { findTemporalCli } from '../../src/local/temporal-cli.js';
 import { startEmbeddedTemporal } from '../../src/local/temporal-server.js';
 import { makeTemporaryDataDir } from '../../src/local/temporary-data-dir.js';
@@ -57,6 +58,7 @@ async function openTemporal(): Promise<Part> {
 async function bundleWorkflows(codePath: string): Promise<Part> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    failureConverterPath,
     logger: new DefaultLogger('WARN'),
     // Imports name the compiled file; the bundle is made from the source.
     webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, extensionAlias: { '.js': ['.ts', '.js'] } } }),

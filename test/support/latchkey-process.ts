@@ -22,11 +22,20 @@ export interface LatchkeyProcess {
 
 /** Starts `latchkey …` as a process of its own, with nothing of this process's settings but what is given. */
 export function startLatchkeyProcess(args: readonly string[], environment: Readonly<Record<string, string>>, cwd = root): LatchkeyProcess {
-  const child = spawn(process.execPath, [`${root}dist/src/cli/main.js`, ...args], {
-    cwd,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment };
+  return startProcess(process.execPath, [`${root}dist/src/cli/main.js`, ...args], { cwd, env });
+}
+
+interface ProcessSettings {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Starts a program with no other environment and, where told so, as another user. */
+export function startProcess(program: string, args: readonly string[], settings: ProcessSettings): LatchkeyProcess {
+  const child = spawn(program, args, { ...settings, stdio: ['ignore', 'pipe', 'pipe'] });
   let written = '';
   child.stdout.on('data', (chunk: Buffer) => (written += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (written += chunk.toString()));

@@ -10,6 +10,7 @@ import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import { createSandbox } from '../../src/sandbox/index.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
 import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import { createUpstream } from '../../src/upstream/index.js';
@@ -17,6 +18,8 @@ import { createTestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
 
 export const UPSTREAM_TIMEOUT_MS = 1_000;
+/** A key for tests only. */
+export const PAYLOAD_KEYS = `test:${Buffer.alloc(32, 7).toString('base64')}`;
 
 const settings: HttpSettings = {
   unlockWaitMs: 30_000,
@@ -46,6 +49,7 @@ interface Wishes {
   readonly withWorker?: boolean;
   readonly statusPath?: string;
   readonly statusFlagsField?: string;
+  readonly upstreamTimeoutMs?: number;
 }
 
 interface CallWish {
@@ -63,7 +67,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     Runtime.install({
       shutdownSignals: [],
       logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
+      telemetryOptions: { logging: { filter: 'ERROR', console: {} } },
     });
     runtimeInstalled = true;
   }
@@ -88,19 +92,26 @@ export async function openLatchkey(wishes: Wishes = {}) {
     clientSecret: sandbox.clientSecret,
     institutionId: sandbox.institutionId,
     customerIdPattern: settings.customerIdPattern,
-    timeoutMs: UPSTREAM_TIMEOUT_MS,
+    timeoutMs: wishes.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS,
     ca: null,
   });
+  const dataConverter = createDataConverter(PAYLOAD_KEYS);
   const workers: LatchkeyWorker[] = [];
   async function addWorker(): Promise<LatchkeyWorker> {
-    const activities = createActivities({ upstream, audit: createAuditLog(workerAudit) });
-    const worker = await startWorker({ settings: temporalSettings, activities, shutdownGraceMs: 10_000, workflowBundle, taskQueue: queue });
+    const worker = await startWorker({
+      settings: temporalSettings,
+      activities: createActivities({ upstream, audit: createAuditLog(workerAudit) }),
+      dataConverter,
+      shutdownGraceMs: 10_000,
+      workflowBundle,
+      taskQueue: queue,
+    });
     workers.push(worker);
     return worker;
   }
   if (wishes.withWorker !== false) await addWorker();
 
-  const temporal = createTemporalClient(temporalSettings);
+  const temporal = createTemporalClient(temporalSettings, dataConverter);
   const executions = createUnlockClient({ client: temporal.client, customerRefKey: 'a key for tests only', readTimeoutMs: 10_000, taskQueue: queue });
   const shutdown = new AbortController();
   const logLines: object[] = [];
@@ -151,6 +162,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     client: temporal.client,
     executions,
     audit: auditLog,
+    upstream,
     taskQueue: queue,
     logLines,
     addWorker,

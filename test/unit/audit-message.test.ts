@@ -4,11 +4,22 @@ import { recordableMessage } from '../../src/domain/audit-event.js';
 
 /** Characters as Postgres counts them: code points, not UTF-16 units. */
 const characters = (text: string) => [...text].length;
-const anyText = fc.oneof(fc.string({ unit: 'binary', maxLength: 700 }), fc.string({ maxLength: 700 }), fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 700 }).map((units) => String.fromCharCode(...units)));
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 700 }),
+  fc.string({ maxLength: 700 }),
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 700 }).map((units) => String.fromCharCode(...units)),
+);
 
 describe('a message of the bank', () => {
   it('is recorded as it came where nothing in it could harm', () => {
-    for (const text of ['', 'The user is not found', "It's “on hold” – Grüße, 漢字 😀", '<html>', '\\u0000', "'; DROP TABLE audit_event; --"]) {
+    for (const text of [
+      '',
+      'The user is not found',
+      "It's “on hold” – Grüße, 漢字 😀",
+      '<html>',
+      '\\u0000',
+      "'; DROP TABLE audit_event; --",
+    ]) {
       expect(recordableMessage(text)).toBe(text);
     }
     expect(recordableMessage(null)).toBeNull();

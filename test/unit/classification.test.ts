@@ -9,7 +9,12 @@ const publishedCodes = [
   ...['UXU_10000', 'UXU_10001', 'UXU_10002', 'UXU_10003', 'UXU_10006', 'UXU_10007', 'UXU_10011', 'UXU_10012', 'UXU_30001', 'UXU_30002'],
   ...['UXU_88890', 'UXU_99999', 'CMN_90002', 'CMN_90003', 'CMN_90005', 'CMN_90018', 'SYSTEM_ERROR'],
 ];
-const anyCode = fc.oneof(fc.constant(null), fc.constantFrom(...publishedCodes), fc.string({ maxLength: 12 }), fc.constantFrom('*', '__proto__', 'constructor', '2xx'));
+const anyCode = fc.oneof(
+  fc.constant(null),
+  fc.constantFrom(...publishedCodes),
+  fc.string({ maxLength: 12 }),
+  fc.constantFrom('*', '__proto__', 'constructor', '2xx'),
+);
 
 /** What the contract says comes of an answer, told in the attempt's own terms. */
 const promises = {
@@ -99,7 +104,8 @@ describe('an answer of the bank', () => {
   });
 
   it('asks for a look at the lock status where the bank refused for reasons of its own, and only there', () => {
-    for (const httpStatus of [402, 405, 409, 410, 422, 423, 499]) expect([httpStatus, needsStatusRead(classify(httpStatus, null))]).toEqual([httpStatus, true]);
+    for (const httpStatus of [402, 405, 409, 410, 422, 423, 499])
+      expect([httpStatus, needsStatusRead(classify(httpStatus, null))]).toEqual([httpStatus, true]);
     for (const httpStatus of [200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) {
       expect([httpStatus, needsStatusRead(classify(httpStatus, null))]).toEqual([httpStatus, false]);
     }
@@ -194,6 +200,7 @@ describe('overrides from configuration', () => {
     expect(overridden(599, 'UXU_99999')).toBe('bad_request');
     expect(overridden(500, null)).toBe('unwell');
     expect(overridden(400, 'UXU_99999')).toBe('bad_request');
+    expect(createClassifier([{ httpStatus: '4xx', code: 'NEW_1', meaning: 'unwell' }])(404, 'NEW_1')).toBe('unwell');
   });
 
   it('have the last of two that contradict each other win', () => {

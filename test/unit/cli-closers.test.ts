@@ -22,7 +22,14 @@ describe('what was started', () => {
     const { seen, closers, add } = house();
     for (const name of ['database', 'worker', 'front door']) add(name, () => new Promise((resolve) => setImmediate(resolve)));
     await closers.closeAll();
-    expect(seen).toEqual(['front door stops', 'front door stopped', 'worker stops', 'worker stopped', 'database stops', 'database stopped']);
+    expect(seen).toEqual([
+      'front door stops',
+      'front door stopped',
+      'worker stops',
+      'worker stopped',
+      'database stops',
+      'database stopped',
+    ]);
   });
 
   it('is stopped although another one fails to, and that is reported', async () => {

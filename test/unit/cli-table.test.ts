@@ -19,11 +19,29 @@ describe('a table', () => {
   });
 
   it('has words to the left, and numbers among words too', () => {
-    expect(table(['what', 'end'], [['a', 'x'], [1, 'y']]).split('\n').slice(2)).toEqual(['a     x', '1     y']);
+    expect(
+      table(
+        ['what', 'end'],
+        [
+          ['a', 'x'],
+          [1, 'y'],
+        ],
+      )
+        .split('\n')
+        .slice(2),
+    ).toEqual(['a     x', '1     y']);
   });
 
   it('ends no line in blanks', () => {
-    expect(table(['a', 'b'], [['x', null], ['y', 'long']])).not.toMatch(/ $/m);
+    expect(
+      table(
+        ['a', 'b'],
+        [
+          ['x', null],
+          ['y', 'long'],
+        ],
+      ),
+    ).not.toMatch(/ $/m);
   });
 
   it('is its headings where there are no rows', () => {

@@ -25,7 +25,10 @@ function codesFile(content: string): string {
 
 describe('the file of codes', () => {
   it('is read into rules', () => {
-    const rules = [{ httpStatus: 500, code: 'UXU_99999', meaning: 'refused' }, { httpStatus: '4xx', meaning: 'unwell' }];
+    const rules = [
+      { httpStatus: 500, code: 'UXU_99999', meaning: 'refused' },
+      { httpStatus: '4xx', meaning: 'unwell' },
+    ];
     expect(loadConfig({ UPSTREAM_CODES_FILE: codesFile(JSON.stringify(rules)) }, 'up').classificationOverrides).toEqual(rules);
   });
 
@@ -45,11 +48,16 @@ describe('the file of codes', () => {
 
   it('has every line at fault named', () => {
     const content = '[{"httpStatus":1,"meaning":"refused"},{"httpStatus":500,"meaning":"unwell"},{"httpStatus":500,"meaning":"x"}]';
-    expect(faultsOf({ UPSTREAM_CODES_FILE: codesFile(content) })).toEqual([expect.stringMatching(/: 0\.httpStatus: /), expect.stringMatching(/: 2\.meaning: /)]);
+    expect(faultsOf({ UPSTREAM_CODES_FILE: codesFile(content) })).toEqual([
+      expect.stringMatching(/: 0\.httpStatus: /),
+      expect.stringMatching(/: 2\.meaning: /),
+    ]);
   });
 
   it('is missed where it is not there', () => {
-    expect(faultsOf({ UPSTREAM_CODES_FILE: join(directory, 'absent.json') })).toEqual(['UPSTREAM_CODES_FILE: the file cannot be read (ENOENT)']);
+    expect(faultsOf({ UPSTREAM_CODES_FILE: join(directory, 'absent.json') })).toEqual([
+      'UPSTREAM_CODES_FILE: the file cannot be read (ENOENT)',
+    ]);
   });
 });
 

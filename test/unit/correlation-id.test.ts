@@ -40,7 +40,9 @@ describe('a correlationId', () => {
   });
 
   it('has nothing in it that a header or a workflow id could not carry', () => {
-    fc.assert(fc.property(fc.string(), (text) => parseCorrelationId(text) === null || /^[0-9a-f-]{36}$/.test(parseCorrelationId(text) ?? '')));
+    fc.assert(
+      fc.property(fc.string(), (text) => parseCorrelationId(text) === null || /^[0-9a-f-]{36}$/.test(parseCorrelationId(text) ?? '')),
+    );
   });
 
   it('names the workflow that carries its unlock request', () => {

@@ -34,7 +34,9 @@ describe('the flags of a status answer', () => {
 describe('the diagnosis', () => {
   it('has nothing to say of a customer who is locked and nothing else', () => {
     expect(diagnose({ locked: true })).toBeNull();
-    expect(diagnose({ locked: true, active: true, onHold: false, reset: false, registered: true, approved: true, rejected: false })).toBeNull();
+    expect(
+      diagnose({ locked: true, active: true, onHold: false, reset: false, registered: true, approved: true, rejected: false }),
+    ).toBeNull();
   });
 
   const obstacles: readonly (readonly [StatusFlags, RegExp])[] = [
@@ -92,7 +94,9 @@ describe('the diagnosis at the end', () => {
   });
 
   it('says of a customer who is not locked what the status says', () => {
-    expect(diagnoseEnding({ outcome: 'not_locked', verification: null, flags: { reset: true }, meaning: null })).toBe(diagnose({ reset: true }));
+    expect(diagnoseEnding({ outcome: 'not_locked', verification: null, flags: { reset: true }, meaning: null })).toBe(
+      diagnose({ reset: true }),
+    );
     expect(diagnoseEnding({ outcome: 'not_locked', verification: null, flags: null, meaning: null })).toBeNull();
   });
 

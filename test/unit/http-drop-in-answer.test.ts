@@ -14,7 +14,7 @@ function ended(outcome: AuditEvent['outcome'], more: Partial<UnlockRecord> = {})
 
 function attempt(answer: Partial<Attempt>): Attempt {
   const moment = new Date('2026-01-31T09:30:00Z');
-  const blank = { executionId: null, claimedAt: moment, httpStatus: null, upstreamCode: null, upstreamMessage: null, durationMs: 5, meaning: null };
+  const blank = { executionId: null, claimedAt: moment, httpStatus: null, upstreamCode: null, upstreamMessage: null, durationMs: 5, meaning: null, lateResult: null };
   return { attempt: 1, startedAt: moment, finishedAt: moment, result: 'rejected', ...blank, ...answer };
 }
 

@@ -19,6 +19,7 @@ function attemptsOf(results: readonly AttemptResult[], lastMeaning: Meaning | nu
     upstreamMessage: null,
     durationMs: null,
     meaning: index === results.length - 1 ? lastMeaning : null,
+    lateResult: null,
   }));
 }
 
@@ -31,9 +32,12 @@ function settlementOf(proposal: Outcome, results: readonly AttemptResult[], lock
 }
 
 describe('an unlock request without an attempt', () => {
-  it.each(['not_locked', 'rejected', 'failed', 'cancelled'] as const)('that was seen to end %s ends so, with nothing to verify', (proposal) => {
-    for (const lockStatus of lockStatuses) expect(settlementOf(proposal, [], lockStatus)).toEqual([proposal, null]);
-  });
+  it.each(['not_locked', 'rejected', 'failed', 'cancelled'] as const)(
+    'that was seen to end %s ends so, with nothing to verify',
+    (proposal) => {
+      for (const lockStatus of lockStatuses) expect(settlementOf(proposal, [], lockStatus)).toEqual([proposal, null]);
+    },
+  );
 
   it('is not unlocked, whoever says so', () => {
     for (const lockStatus of lockStatuses) expect(settlementOf('unlocked', [], lockStatus)).toEqual(['failed', null]);
@@ -41,7 +45,13 @@ describe('an unlock request without an attempt', () => {
 });
 
 describe('an unlock request with an attempt that succeeded', () => {
-  const histories: readonly AttemptResult[][] = [['succeeded'], ['retryable', 'succeeded'], ['unknown', 'succeeded'], ['succeeded', 'unknown'], ['succeeded', 'rejected']];
+  const histories: readonly AttemptResult[][] = [
+    ['succeeded'],
+    ['retryable', 'succeeded'],
+    ['unknown', 'succeeded'],
+    ['succeeded', 'unknown'],
+    ['succeeded', 'rejected'],
+  ];
 
   it('is unlocked whatever was seen, and verified by the status read', () => {
     for (const history of histories) {
@@ -54,10 +64,29 @@ describe('an unlock request with an attempt that succeeded', () => {
   });
 });
 
+describe('an unlock request with an unknown attempt whose answer came late', () => {
+  const settledWith = (lateResult: AttemptResult, lockStatus: Seen) =>
+    settle({ proposal: 'cancelled', attempts: attemptsOf(['unknown']).map((attempt) => ({ ...attempt, lateResult })), lockStatus });
+
+  it('is unlocked where that answer was a success, as if it had come in time', () => {
+    expect(settledWith('succeeded', 'not_locked')).toEqual({ outcome: 'unlocked', verification: 'confirmed' });
+    expect(settledWith('succeeded', 'locked')).toEqual({ outcome: 'unlocked', verification: 'still_locked' });
+    expect(settledWith('succeeded', 'unavailable')).toEqual({ outcome: 'unlocked', verification: 'unavailable' });
+  });
+
+  it('ends as without it where that answer was none', () => {
+    for (const lateResult of ['rejected', 'retryable', 'unknown'] as const) {
+      expect(settledWith(lateResult, 'not_locked')).toEqual({ outcome: 'unlocked', verification: 'attributed' });
+      expect(settledWith(lateResult, 'locked')).toEqual({ outcome: 'cancelled', verification: 'still_locked' });
+    }
+  });
+});
+
 describe('an unlock request with an unknown attempt and no success', () => {
   it('is unlocked, and attributed, where the customer reads as not locked', () => {
     for (const history of [['unknown'], ['retryable', 'unknown'], ['unknown', 'retryable'], ['unknown', 'rejected']] as const) {
-      for (const proposal of outcomes) expect([history, settlementOf(proposal, history, 'not_locked')]).toEqual([history, ['unlocked', 'attributed']]);
+      for (const proposal of outcomes)
+        expect([history, settlementOf(proposal, history, 'not_locked')]).toEqual([history, ['unlocked', 'attributed']]);
     }
   });
 
@@ -121,7 +150,15 @@ describe('an unlock request whose attempts were all refused or retryable', () =>
 describe('every settlement', () => {
   const anyHistory = fc.array(fc.constantFrom(...attemptResults), { maxLength: 6 });
   const anyEvidence = [fc.constantFrom(...outcomes), anyHistory, fc.constantFrom(...lockStatuses)] as const;
-  const law = (holds: (seen: { outcome: Outcome; verification: Verification | null; results: AttemptResult[]; lockStatus: Seen; proposal: Outcome }) => void) =>
+  const law = (
+    holds: (seen: {
+      outcome: Outcome;
+      verification: Verification | null;
+      results: AttemptResult[];
+      lockStatus: Seen;
+      proposal: Outcome;
+    }) => void,
+  ) =>
     fc.assert(
       fc.property(...anyEvidence, (proposal, results, lockStatus) => {
         const [outcome, verification] = settlementOf(proposal, results, lockStatus);
@@ -153,8 +190,10 @@ describe('every settlement', () => {
 
   it('attributes an unlock only where ours was unknown, and confirms it only where ours succeeded', () => {
     law(({ outcome, verification, results, lockStatus }) => {
-      if (verification === 'attributed') expect([outcome, results.includes('succeeded'), lockStatus]).toEqual(['unlocked', false, 'not_locked']);
-      if (verification === 'confirmed') expect([outcome, results.includes('succeeded'), lockStatus]).toEqual(['unlocked', true, 'not_locked']);
+      if (verification === 'attributed')
+        expect([outcome, results.includes('succeeded'), lockStatus]).toEqual(['unlocked', false, 'not_locked']);
+      if (verification === 'confirmed')
+        expect([outcome, results.includes('succeeded'), lockStatus]).toEqual(['unlocked', true, 'not_locked']);
       if (verification === 'still_locked') expect(lockStatus).toBe('locked');
     });
   });
@@ -182,7 +221,8 @@ describe('an outcome rests on a status read', () => {
   });
 
   it('after a last refusal that only the lock status can explain', () => {
-    for (const meaning of meanings) expect([meaning, outcomeNeedsStatusRead(attemptsOf(['rejected'], meaning))]).toEqual([meaning, meaning === 'refused']);
+    for (const meaning of meanings)
+      expect([meaning, outcomeNeedsStatusRead(attemptsOf(['rejected'], meaning))]).toEqual([meaning, meaning === 'refused']);
   });
 
   it('in no other case', () => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { openAttempts } from '../../src/domain/attempt.js';
+import { hasSucceeded, openAttempts } from '../../src/domain/attempt.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
-import { unlockRecord } from '../../src/domain/unlock-record.js';
+import { foundNotLocked, unlockRecord } from '../../src/domain/unlock-record.js';
 import { auditEvent } from '../support/audit-event.js';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 31, 9, 30, second));
-const started = (attempt: number, columns: Partial<AuditEvent> = {}) => auditEvent({ action: 'customer.unlock.attempt_started', attempt, ...columns });
+const started = (attempt: number, columns: Partial<AuditEvent> = {}) =>
+  auditEvent({ action: 'customer.unlock.attempt_started', attempt, ...columns });
 const finished = (attempt: number, columns: Partial<AuditEvent> = {}) =>
   auditEvent({ action: 'customer.unlock.attempt_finished', attempt, result: 'retryable', ...columns });
 
@@ -55,6 +56,7 @@ describe('the story of an unlock request', () => {
         upstreamMessage: 'no such user',
         durationMs: 12,
         meaning: 'no_such_customer',
+        lateResult: null,
       },
     ]);
   });
@@ -65,9 +67,11 @@ describe('the story of an unlock request', () => {
     expect(openAttempts(attempts).map(({ attempt }) => attempt)).toEqual([2]);
   });
 
-  it('keeps what an attempt was closed with, whatever answer comes late', () => {
-    const late = auditEvent({ action: 'customer.unlock.late_answer', attempt: 1, result: 'succeeded' });
-    expect(unlockRecord([started(1), finished(1, { result: 'unknown' }), late]).attempts).toMatchObject([{ attempt: 1, result: 'unknown' }]);
+  it('keeps what an attempt was closed with beside the answer that came late', () => {
+    const late = auditEvent({ action: 'customer.unlock.late_answer', attempt: 1, result: 'succeeded', httpStatus: 204 });
+    const [attempt] = unlockRecord([started(1), finished(1, { result: 'unknown' }), late]).attempts;
+    expect(attempt).toMatchObject({ result: 'unknown', httpStatus: null, lateResult: 'succeeded' });
+    expect(attempt && hasSucceeded(attempt)).toBe(true);
   });
 
   it('counts no attempt of which only the end is on record', () => {
@@ -87,5 +91,27 @@ describe('the story of an unlock request', () => {
         expect(told).toEqual(order.toSorted((left, right) => left - right).map((attempt) => [attempt, 500 + attempt]));
       }),
     );
+  });
+});
+
+describe('a customer was found not locked', () => {
+  const read = (lockStatus: 'locked' | 'not_locked' | 'unknown', afterAttempt: number) =>
+    auditEvent({ action: 'customer.unlock.status_checked', lockStatus, metadata: { afterAttempt } });
+  const found = (...events: AuditEvent[]) => foundNotLocked(unlockRecord(events));
+
+  it('where a read before any attempt, or after the last one, says so', () => {
+    expect(found(read('not_locked', 0))).toBe(true);
+    expect(found(started(1), read('not_locked', 1))).toBe(true);
+  });
+
+  it('even if the customer reads as locked again later: somebody else did that', () => {
+    expect(found(started(1), read('not_locked', 1), read('locked', 1))).toBe(true);
+  });
+
+  it('but not where an attempt followed, nor where the read was of something else', () => {
+    expect(found()).toBe(false);
+    expect(found(read('not_locked', 0), started(1))).toBe(false);
+    expect(found(started(1), read('not_locked', 1), started(2))).toBe(false);
+    expect(found(read('locked', 0), read('unknown', 0))).toBe(false);
   });
 });

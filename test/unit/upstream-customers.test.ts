@@ -1,52 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createUpstream, withoutToken, type UpstreamSettings } from '../../src/upstream/index.js';
-import { answerJson, listenHttp, type Answer, type Heard } from './upstream-server.js';
+import { withoutToken } from '../../src/upstream/index.js';
+import { answering, call, CLIENT_SECRET, guid, openBank, type BankScript } from './upstream-bank.js';
+import { listenHttp, type Answer, type Heard } from './upstream-server.js';
 
-const CLIENT_SECRET = 'the-client-secret';
-const call = { customerId: '1234567890', correlationId: 'f8187c63-678f-4f0c-9263-46723794661a' };
-const guid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const open: { close(): Promise<unknown> }[] = [];
 
-interface Script {
-  readonly status?: Answer;
-  readonly unlock?: Answer;
-  readonly settings?: Partial<UpstreamSettings>;
-}
-
-/** A bank with a token endpoint that numbers its tokens, and the client under test before it. */
-async function bank({ status = answering(200, '{"userStatus":{"locked":true}}'), unlock = answering(204, ''), settings = {} }: Script = {}) {
-  let tokensGiven = 0;
-  const server = await listenHttp((response, heard, request) => {
-    if (heard.path === '/token') return answerJson(response, 200, { access_token: `token-${(tokensGiven += 1)}`, expires_in: 3_600 });
-    return (heard.method === 'PUT' ? unlock : status)(response, heard, request);
-  });
-  const upstream = createUpstream({
-    baseUrl: `${server.url}/digitalbanking/ux-users`,
-    unlockPath: '/v1/customers/{customerId}:unlock-user',
-    statusPath: '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
-    statusFlagsField: 'userStatus',
-    classificationOverrides: [],
-    tokenUrl: `${server.url}/token`,
-    clientId: 'latchkey',
-    clientSecret: CLIENT_SECRET,
-    institutionId: '00516',
-    customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/u,
-    timeoutMs: 30_000,
-    ca: null,
-    ...settings,
-  });
-  open.push(upstream, server);
-  const calls = () => server.heard.filter(({ path }) => path !== '/token');
-  const sendUnlock = async (customer = call) => {
-    const got = await upstream.token();
-    if (got.kind !== 'token') throw new Error(got.reason);
-    return upstream.unlock(customer, got.token);
-  };
-  return { upstream, sendUnlock, calls, heard: server.heard };
-}
-
-function answering(httpStatus: number, body: string, headers: Record<string, string> = { 'content-type': 'application/json' }): Answer {
-  return (response) => void response.writeHead(httpStatus, headers).end(body);
+async function bank(script: BankScript = {}) {
+  const opened = await openBank(script);
+  open.push(opened);
+  return opened;
 }
 
 afterEach(async () => {
@@ -117,16 +79,20 @@ describe('the unlock', () => {
     expect(await sendUnlock()).toMatchObject({ meaning: 'unlocked' });
   });
 
-  it.each(['a/b', '..', '%2e%2e', 'a:b', '', 'ü', 'a\nb', '\ud800', 'a'.repeat(65)])('of the customer %j is not sent at all', async (customerId) => {
-    const { upstream, sendUnlock, calls } = await bank();
-    expect(await sendUnlock({ ...call, customerId })).toMatchObject({ meaning: 'bad_request', httpStatus: null });
-    expect(await upstream.readLockStatus({ ...call, customerId })).toMatchObject({ kind: 'unread', answer: { meaning: 'bad_request' } });
-    expect(calls()).toHaveLength(0);
-  });
+  it.each(['a/b', '..', '%2e%2e', 'a:b', '', 'ü', 'a\nb', '\ud800', 'a'.repeat(65)])(
+    'of the customer %j is not sent at all',
+    async (customerId) => {
+      const { upstream, sendUnlock, calls } = await bank();
+      expect(await sendUnlock({ ...call, customerId })).toMatchObject({ meaning: 'bad_request', httpStatus: null });
+      expect(await upstream.readLockStatus({ ...call, customerId })).toMatchObject({ kind: 'unread', answer: { meaning: 'bad_request' } });
+      expect(calls()).toHaveLength(0);
+    },
+  );
 
   it('is answered for, not thrown over, where a permissive pattern lets through what no URL can carry', async () => {
     const { sendUnlock, calls } = await bank({ settings: { customerIdPattern: /^.*$/su, unlockPath: '/v1/{customerId}' } });
-    for (const customerId of ['\ud800', '..', '']) expect(await sendUnlock({ ...call, customerId })).toMatchObject({ meaning: 'bad_request', httpStatus: null });
+    for (const customerId of ['\ud800', '..', ''])
+      expect(await sendUnlock({ ...call, customerId })).toMatchObject({ meaning: 'bad_request', httpStatus: null });
     expect(calls()).toHaveLength(0);
   });
 });
@@ -156,97 +122,16 @@ describe('an error of the bank', () => {
   });
 
   it('is recorded with no more of code and message than their columns hold, and never with half a character', async () => {
-    expect(await errorOf(JSON.stringify({ code: 'x'.repeat(1_000), message: 'y'.repeat(1_000) }))).toEqual({ code: 'x'.repeat(64), message: 'y'.repeat(500) });
+    expect(await errorOf(JSON.stringify({ code: 'x'.repeat(1_000), message: 'y'.repeat(1_000) }))).toEqual({
+      code: 'x'.repeat(64),
+      message: 'y'.repeat(500),
+    });
     const { code } = await errorOf(JSON.stringify({ code: `${'x'.repeat(63)}😀` }));
     expect(code).toBe(`${'x'.repeat(63)}😀`);
   });
 
   it('has neither where its body is larger than any error', async () => {
     expect(await errorOf(JSON.stringify({ code: 'UXU_30001', padding: 'x'.repeat(100_000) }))).toEqual({ code: null, message: null });
-  });
-});
-
-describe('the lock status', () => {
-  const reading = async (body: string, settings: Partial<UpstreamSettings> = {}) => (await bank({ status: answering(200, body), settings })).upstream.readLockStatus(call);
-  const atRoot = { statusFlagsField: '', statusPath: '/v1/user-status/{customerId}?userIdType=CUSTOMER_ID' };
-
-  it('is one GET with the headers of every call', async () => {
-    const { upstream, calls } = await bank();
-    expect(await upstream.readLockStatus(call)).toMatchObject({ kind: 'read', lockStatus: 'locked', flags: { locked: true }, httpStatus: 200 });
-    expect(calls()).toMatchObject([{ method: 'GET', path: '/digitalbanking/ux-users/v1/customers/1234567890?userIdType=CUSTOMER_ID' }]);
-    expect(calls()[0]?.headers).toMatchObject({ authorization: 'Bearer token-1', correlationid: call.correlationId, transactionid: expect.stringMatching(guid) });
-  });
-
-  it.each([
-    ['{"userStatus":{"locked":true,"onHold":false}}', 'locked', { locked: true, onHold: false }],
-    ['{"userStatus":{"locked":false}}', 'not_locked', { locked: false }],
-    ['{"userStatus":{"active":true}}', 'not_locked', { active: true }],
-    ['{"userStatus":{}}', 'not_locked', {}],
-    ['{"userStatus":{"locked":null}}', 'not_locked', {}],
-    ['{"userStatus":{"locked":true,"onHold":"yes","reset":1}}', 'locked', { locked: true }],
-    ['{"userStatus":{"locked":true,"pin":true},"ssn":"123","failedLoginCount":5,"locked":false}', 'locked', { locked: true }],
-  ])('of %s is %s', async (body, lockStatus, flags) => {
-    const got = await reading(body);
-    expect(got).toMatchObject({ kind: 'read', lockStatus });
-    expect(JSON.parse(JSON.stringify(got.kind === 'read' ? got.flags : null))).toEqual(flags);
-  });
-
-  it('is read at the root where the settings say so', async () => {
-    expect(await reading('{"locked":true,"userStatus":{"locked":false}}', atRoot)).toMatchObject({ kind: 'read', lockStatus: 'locked' });
-    expect(await reading('{"active":true}', atRoot)).toMatchObject({ kind: 'read', lockStatus: 'not_locked' });
-  });
-
-  it('keeps nothing of the answer but its flags', async () => {
-    const got = await reading('{"userStatus":{"locked":true,"nickname":"private"},"email":"private@example.com","firstName":"private"}');
-    expect(JSON.stringify(got)).not.toContain('private');
-  });
-
-  const unreadable = ['', 'null', '[]', '[{"userStatus":{"locked":false}}]', '"locked"', 'true', '<html>{"userStatus":{}}</html>', '{"userStatus":{"locked":fal'];
-
-  it.each([...unreadable, '{}', '{"locked":false}', '{"userStatus":null}', '{"userStatus":[]}', '{"userStatus":"locked"}'])('is unread where the answer is 200 with %j', async (body) => {
-    expect(await reading(body)).toMatchObject({ kind: 'unread', answer: { meaning: 'unwell', httpStatus: 200, reason: 'the status answer could not be read' } });
-  });
-
-  it.each(unreadable)('is unread at the root where the answer is 200 with %j', async (body) => {
-    expect(await reading(body, atRoot)).toMatchObject({ kind: 'unread', answer: { meaning: 'unwell' } });
-  });
-
-  it.each(['"true"', '"false"', '0', '1', '{}', '[]'])('is never guessed from a locked flag of %s', async (value) => {
-    expect(await reading(`{"userStatus":{"locked":${value}}}`)).toMatchObject({ kind: 'unread', answer: { meaning: 'unwell' } });
-  });
-
-  it.each([
-    [403, 'forbidden'],
-    [404, 'no_such_customer'],
-    [429, 'too_fast'],
-    [503, 'unwell'],
-    [302, 'unwell'],
-  ])('is unread where the answer is %d, told as %s, and asked for once', async (httpStatus, meaning) => {
-    const { upstream, calls } = await bank({ status: answering(httpStatus, '{"userStatus":{"locked":false}}', { 'retry-after': '2' }) });
-    expect(await upstream.readLockStatus(call)).toMatchObject({ kind: 'unread', answer: { meaning, httpStatus, retryAfterMs: 2_000 } });
-    expect(calls()).toHaveLength(1);
-  });
-
-  it('is read again with a new token where the first was stale', async () => {
-    const status: Answer = (response, { headers }) =>
-      headers.authorization === 'Bearer token-1' ? answerJson(response, 400, { code: 'UXU_10003' }) : answerJson(response, 200, { userStatus: { locked: false } });
-    const { upstream, calls } = await bank({ status });
-    expect(await upstream.readLockStatus(call)).toMatchObject({ kind: 'read', lockStatus: 'not_locked' });
-    expect(calls()).toHaveLength(2);
-  });
-
-  it('is given up where the new token is stale too', async () => {
-    const { upstream, calls } = await bank({ status: answering(401, '') });
-    expect(await upstream.readLockStatus(call)).toMatchObject({ kind: 'unread', answer: { meaning: 'stale_token' } });
-    expect(calls().map(({ headers }) => headers.authorization)).toEqual(['Bearer token-1', 'Bearer token-2']);
-  });
-
-  it('is not asked for without a token', async () => {
-    const noTokens = await listenHttp((response) => void response.writeHead(429, { 'retry-after': '9' }).end());
-    open.push(noTokens);
-    const { upstream, calls } = await bank({ settings: { tokenUrl: `${noTokens.url}/token` } });
-    expect(await upstream.readLockStatus(call)).toMatchObject({ kind: 'unread', answer: { meaning: 'too_fast', httpStatus: null, retryAfterMs: 9_000 } });
-    expect(calls()).toHaveLength(0);
   });
 });
 
@@ -260,7 +145,8 @@ describe('a token that cannot be had', () => {
 });
 
 describe('the bank’s credentials', () => {
-  const spelled = (text: string, { path, headers, body }: Heard) => [path, body, ...Object.entries(headers).flat()].filter((part) => String(part).includes(text));
+  const spelled = (text: string, { path, headers, body }: Heard) =>
+    [path, body, ...Object.entries(headers).flat()].filter((part) => String(part).includes(text));
 
   it('go where they belong and nowhere else: the secret to the token endpoint, the token into one header', async () => {
     const { upstream, sendUnlock, heard, calls } = await bank({ unlock: answering(409, '{"code":"X","message":"no"}') });

@@ -18,7 +18,10 @@ const agent = (options: Agent.Options = {}) => {
 const http = async (answer: Answer): Promise<HttpServer> => keep(await listenHttp(answer));
 const LONG_MS = 30_000;
 
-function put(server: ListeningServer, { dispatcher = agent(), timeoutMs = LONG_MS, path = '/v1/customers/1:unlock-user' } = {}): Promise<Exchange> {
+function put(
+  server: ListeningServer,
+  { dispatcher = agent(), timeoutMs = LONG_MS, path = '/v1/customers/1:unlock-user' } = {},
+): Promise<Exchange> {
   return exchange({ dispatcher, url: new URL(path, server.url), method: 'PUT', headers: { accept: 'application/json' }, timeoutMs });
 }
 
@@ -30,17 +33,29 @@ describe('a request that is answered', () => {
   it('leaves once, as it was to be sent, and brings back status, body and duration', async () => {
     const server = await http((response) => void response.writeHead(409).end('{"code":"X"}'));
     const url = new URL('/oauth2/token?a=b', server.url);
-    const got = await exchange({ dispatcher: agent(), url, method: 'POST', headers: { 'x-own': 'yes' }, body: 'grant_type=client_credentials', timeoutMs: LONG_MS });
+    const got = await exchange({
+      dispatcher: agent(),
+      url,
+      method: 'POST',
+      headers: { 'x-own': 'yes' },
+      body: 'grant_type=client_credentials',
+      timeoutMs: LONG_MS,
+    });
     expect(got).toEqual({ kind: 'answered', httpStatus: 409, body: '{"code":"X"}', retryAfterMs: null, durationMs: expect.any(Number) });
-    expect(server.heard).toMatchObject([{ method: 'POST', path: '/oauth2/token?a=b', body: 'grant_type=client_credentials', headers: { 'x-own': 'yes' } }]);
+    expect(server.heard).toMatchObject([
+      { method: 'POST', path: '/oauth2/token?a=b', body: 'grant_type=client_credentials', headers: { 'x-own': 'yes' } },
+    ]);
   });
 
-  it.each([200, 204, 400, 401, 404, 408, 409, 425, 429, 500, 502, 503, 504])('is sent exactly once where the answer is %d', async (httpStatus) => {
-    const server = await http((response) => void response.writeHead(httpStatus, { 'retry-after': '0' }).end());
-    expect(await put(server)).toMatchObject({ kind: 'answered', httpStatus });
-    await sleep(20);
-    expect(server.heard).toHaveLength(1);
-  });
+  it.each([200, 204, 400, 401, 404, 408, 409, 425, 429, 500, 502, 503, 504])(
+    'is sent exactly once where the answer is %d',
+    async (httpStatus) => {
+      const server = await http((response) => void response.writeHead(httpStatus, { 'retry-after': '0' }).end());
+      expect(await put(server)).toMatchObject({ kind: 'answered', httpStatus });
+      await sleep(20);
+      expect(server.heard).toHaveLength(1);
+    },
+  );
 
   it.each([301, 302, 303, 307, 308])('with %d is not sent on to where that points', async (httpStatus) => {
     const target = await http((response) => void response.writeHead(204).end());
@@ -60,7 +75,18 @@ describe('a request that is answered', () => {
   });
 
   it('has the first of several Retry-After headers', async () => {
-    const server = await http((response) => void response.writeHead(503, [['retry-after', '7'], ['retry-after', '9']].flat()).end());
+    const server = await http(
+      (response) =>
+        void response
+          .writeHead(
+            503,
+            [
+              ['retry-after', '7'],
+              ['retry-after', '9'],
+            ].flat(),
+          )
+          .end(),
+    );
     expect(await put(server)).toMatchObject({ retryAfterMs: 7_000 });
   });
 
@@ -152,7 +178,9 @@ describe('a request of which no byte left', () => {
   it('is not_sent where a header would split the message', async () => {
     const server = await http((response) => void response.end());
     const headers = { correlationId: 'a\r\nx-injected: yes' };
-    expect(await exchange({ dispatcher: agent(), url: new URL(server.url), method: 'PUT', headers, timeoutMs: LONG_MS })).toMatchObject({ kind: 'not_sent' });
+    expect(await exchange({ dispatcher: agent(), url: new URL(server.url), method: 'PUT', headers, timeoutMs: LONG_MS })).toMatchObject({
+      kind: 'not_sent',
+    });
     expect(server.heard).toHaveLength(0);
   });
 });
@@ -181,7 +209,11 @@ describe('a request that may have arrived', () => {
 
   it('is no_answer where the time is over after it left', async () => {
     const server = await http(() => undefined);
-    expect(await put(server, { timeoutMs: 300 })).toEqual({ kind: 'no_answer', reason: 'no answer within 300 ms', durationMs: expect.any(Number) });
+    expect(await put(server, { timeoutMs: 300 })).toEqual({
+      kind: 'no_answer',
+      reason: 'no answer within 300 ms',
+      durationMs: expect.any(Number),
+    });
     await sleep(50);
     expect(server.heard).toHaveLength(1);
   });
@@ -222,7 +254,13 @@ describe('the reason for no answer', () => {
   it('names neither host, path nor header', async () => {
     const server = await http((_, __, request) => request.socket.resetAndDestroy());
     const url = new URL('/customers/secret-customer', server.url);
-    const got = await exchange({ dispatcher: agent(), url, method: 'PUT', headers: { authorization: 'Bearer secret-token' }, timeoutMs: LONG_MS });
+    const got = await exchange({
+      dispatcher: agent(),
+      url,
+      method: 'PUT',
+      headers: { authorization: 'Bearer secret-token' },
+      timeoutMs: LONG_MS,
+    });
     expect(JSON.stringify(got)).not.toMatch(/secret|127\.0\.0\.1|Bearer/);
   });
 });

@@ -31,7 +31,12 @@ export async function listenHttp(answer: Answer): Promise<HttpServer> {
     // A client that went away is a part of the game.
     request.on('error', () => undefined);
     request.on('end', () => {
-      const one = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString('utf8') };
+      const one = {
+        method: request.method ?? '',
+        path: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+      };
       heard.push(one);
       answer(response, one, request);
     });

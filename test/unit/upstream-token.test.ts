@@ -12,7 +12,10 @@ async function bank(answer: Answer, { timeoutMs = 30_000 } = {}) {
   const dispatcher = new Agent({ pipelining: 1 });
   open.push({ close: () => dispatcher.destroy() }, server);
   const tokenUrl = `${server.url}/oauth2/v1/token`;
-  const tokens = createTokenSource({ tokenUrl, clientId: 'latchkey', clientSecret: CLIENT_SECRET, institutionId: '00516', timeoutMs }, dispatcher);
+  const tokens = createTokenSource(
+    { tokenUrl, clientId: 'latchkey', clientSecret: CLIENT_SECRET, institutionId: '00516', timeoutMs },
+    dispatcher,
+  );
   return { tokens, heard: server.heard };
 }
 
@@ -64,15 +67,20 @@ describe('the bank’s token', () => {
     expect(heard).toHaveLength(1);
   });
 
-  it.each([{}, { expires_in: null }, { expires_in: 'soon' }, { expires_in: -1 }, { expires_in: 0 }, { expires_in: '3600' }, { expires_in: {} }])(
-    'is kept for a while although its life reads %j',
-    async (body) => {
-      const { tokens, heard } = await bank(numbering(body));
-      await tokens.get();
-      expect(valueOf(await tokens.get())).toBe('token-1');
-      expect(heard).toHaveLength(1);
-    },
-  );
+  it.each([
+    {},
+    { expires_in: null },
+    { expires_in: 'soon' },
+    { expires_in: -1 },
+    { expires_in: 0 },
+    { expires_in: '3600' },
+    { expires_in: {} },
+  ])('is kept for a while although its life reads %j', async (body) => {
+    const { tokens, heard } = await bank(numbering(body));
+    await tokens.get();
+    expect(valueOf(await tokens.get())).toBe('token-1');
+    expect(heard).toHaveLength(1);
+  });
 
   it('is dropped when it was found stale, and only the one that was used', async () => {
     const { tokens, heard } = await bank(numbering());
@@ -97,8 +105,15 @@ describe('the bank’s token', () => {
 
 describe('a token that cannot be had', () => {
   it.each([400, 401, 403, 404, 429, 500, 503])('is told with the status of the answer, here %d', async (httpStatus) => {
-    const { tokens, heard } = await bank((response) => answerJson(response, httpStatus, { error: 'invalid_client', access_token: 'never' }, { 'retry-after': '7' }));
-    expect(await tokens.get()).toEqual({ kind: 'unavailable', httpStatus, retryAfterMs: 7_000, reason: `the bank's token endpoint answered ${httpStatus}` });
+    const { tokens, heard } = await bank((response) =>
+      answerJson(response, httpStatus, { error: 'invalid_client', access_token: 'never' }, { 'retry-after': '7' }),
+    );
+    expect(await tokens.get()).toEqual({
+      kind: 'unavailable',
+      httpStatus,
+      retryAfterMs: 7_000,
+      reason: `the bank's token endpoint answered ${httpStatus}`,
+    });
     expect(heard).toHaveLength(1);
   });
 
@@ -117,7 +132,12 @@ describe('a token that cannot be had', () => {
     ['another kind of token', '{"access_token":"abc","token_type":"MAC"}'],
   ])('is told where the endpoint answers 200 with %s', async (_, body) => {
     const { tokens } = await bank((response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(body));
-    expect(await tokens.get()).toEqual({ kind: 'unavailable', httpStatus: 200, retryAfterMs: null, reason: "the bank's token endpoint answered without a usable token" });
+    expect(await tokens.get()).toEqual({
+      kind: 'unavailable',
+      httpStatus: 200,
+      retryAfterMs: null,
+      reason: "the bank's token endpoint answered without a usable token",
+    });
   });
 
   it('is told where the endpoint points elsewhere, and the credentials go nowhere else', async () => {
@@ -130,14 +150,25 @@ describe('a token that cannot be had', () => {
 
   it('is told where the endpoint breaks off or stays silent', async () => {
     const reset = await bank((_, __, request) => request.socket.resetAndDestroy());
-    expect(await reset.tokens.get()).toEqual({ kind: 'unavailable', httpStatus: null, retryAfterMs: null, reason: "the bank's token endpoint: ECONNRESET" });
+    expect(await reset.tokens.get()).toEqual({
+      kind: 'unavailable',
+      httpStatus: null,
+      retryAfterMs: null,
+      reason: "the bank's token endpoint: ECONNRESET",
+    });
     const silent = await bank(() => undefined, { timeoutMs: 200 });
-    expect(await silent.tokens.get()).toMatchObject({ kind: 'unavailable', httpStatus: null, reason: expect.stringContaining('no answer within 200 ms') });
+    expect(await silent.tokens.get()).toMatchObject({
+      kind: 'unavailable',
+      httpStatus: null,
+      reason: expect.stringContaining('no answer within 200 ms'),
+    });
   });
 
   it('is asked for once by all who wait, and again by the next', async () => {
     let isWell = false;
-    const { tokens, heard } = await bank((response) => (isWell ? answerJson(response, 200, { access_token: 'late' }) : answerJson(response, 500, {})));
+    const { tokens, heard } = await bank((response) =>
+      isWell ? answerJson(response, 200, { access_token: 'late' }) : answerJson(response, 500, {}),
+    );
     const results = await Promise.all(Array.from({ length: 50 }, () => tokens.get()));
     expect(results.every(({ kind }) => kind === 'unavailable')).toBe(true);
     expect(heard).toHaveLength(1);
@@ -147,7 +178,8 @@ describe('a token that cannot be had', () => {
   });
 
   it('is told without the secret', async () => {
-    const echo: Answer = (response, { headers }) => answerJson(response, 401, { error_description: `bad credentials: ${headers.authorization}` });
+    const echo: Answer = (response, { headers }) =>
+      answerJson(response, 401, { error_description: `bad credentials: ${headers.authorization}` });
     const { tokens, heard } = await bank(echo);
     const told = JSON.stringify(await tokens.get());
     expect(heard[0]?.headers.authorization).toBeDefined();

@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { createCustomerUrl, UnsafeCustomerIdError } from '../../src/upstream/customer-url.js';
 
 const base = 'https://api.bank.example/digitalbanking/ux-users';
-const templates = ['/v1/customers/{customerId}:unlock-user', '/v1/customers/{customerId}?userIdType=CUSTOMER_ID', '/v1/user-status/{customerId}', '/v1/{customerId}/unlock'];
+const templates = [
+  '/v1/customers/{customerId}:unlock-user',
+  '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
+  '/v1/user-status/{customerId}',
+  '/v1/{customerId}/unlock',
+];
 const anything = /^.*$/su;
 
 /** The id that the URL names in its own place, read back as the bank would; undefined where it was refused. */
@@ -28,18 +33,84 @@ function idInPlace(template: string, id: string, pattern = anything): string | u
 
 describe('the URL of a customer', () => {
   it('has the id in its place, and the base URL as it was', () => {
-    expect(createCustomerUrl(base, '/v1/customers/{customerId}:unlock-user', /^\d+$/u)('1234567890').href).toBe(`${base}/v1/customers/1234567890:unlock-user`);
+    expect(createCustomerUrl(base, '/v1/customers/{customerId}:unlock-user', /^\d+$/u)('1234567890').href).toBe(
+      `${base}/v1/customers/1234567890:unlock-user`,
+    );
     expect(createCustomerUrl('http://127.0.0.1:8080', '/v1/{customerId}?a=b', /^\d+$/u)('1').href).toBe('http://127.0.0.1:8080/v1/1?a=b');
   });
 
   it('is the same with and without a slash at the end of the base URL', () => {
-    for (const slashes of ['', '/', '//']) expect(createCustomerUrl(`${base}${slashes}`, '/v1/{customerId}', /^\d+$/u)('1').href).toBe(`${base}/v1/1`);
+    for (const slashes of ['', '/', '//'])
+      expect(createCustomerUrl(`${base}${slashes}`, '/v1/{customerId}', /^\d+$/u)('1').href).toBe(`${base}/v1/1`);
   });
 
   const hostile = [
-    ...['..', '.', '...', '%2e%2e', '%2E%2e', '%252e%252e', '..;', '../..', '/', '//', '//evil.example', 'a/b', 'a%2Fb', '..%2f..', '\\', 'a\\b', '..\\..'],
-    ...['?', 'a?b=c', '#', 'a#b', '&', ';', ':', ':unlock-user', 'a:b@c', '@evil.example', 'https://evil.example/', '%', '%zz', '%00', '+', ' ', ' a', 'a '],
-    ...['\t', 'a\tb', '\n', 'a\r\nx: y', '\u0000', '\u007f', '\u0085', '\u2028', 'ü', 'ß', '漢字', '😀', '．．', '／', '\ufeff', '\u202e', '{customerId}', '$&', '$1', "'", '"', '<>', '`', '|', '^'],
+    ...[
+      '..',
+      '.',
+      '...',
+      '%2e%2e',
+      '%2E%2e',
+      '%252e%252e',
+      '..;',
+      '../..',
+      '/',
+      '//',
+      '//evil.example',
+      'a/b',
+      'a%2Fb',
+      '..%2f..',
+      '\\',
+      'a\\b',
+      '..\\..',
+    ],
+    ...[
+      '?',
+      'a?b=c',
+      '#',
+      'a#b',
+      '&',
+      ';',
+      ':',
+      ':unlock-user',
+      'a:b@c',
+      '@evil.example',
+      'https://evil.example/',
+      '%',
+      '%zz',
+      '%00',
+      '+',
+      ' ',
+      ' a',
+      'a ',
+    ],
+    ...[
+      '\t',
+      'a\tb',
+      '\n',
+      'a\r\nx: y',
+      '\u0000',
+      '\u007f',
+      '\u0085',
+      '\u2028',
+      'ü',
+      'ß',
+      '漢字',
+      '😀',
+      '．．',
+      '／',
+      '\ufeff',
+      '\u202e',
+      '{customerId}',
+      '$&',
+      '$1',
+      "'",
+      '"',
+      '<>',
+      '`',
+      '|',
+      '^',
+    ],
   ];
 
   it.each(templates)('of %s keeps its shape against everything that is known to bend one', (template) => {
@@ -47,8 +118,15 @@ describe('the URL of a customer', () => {
   });
 
   it.each(templates)('of %s keeps its shape whatever the id, even where the pattern lets everything through', (template) => {
-    const bending = fc.array(fc.constantFrom('.', '..', '/', '\\', '%', '2e', '2f', '?', '#', ':', '@', '\t', '\n', '\ud800', '\udc00', 'a', 'é', '😀', "'"), { maxLength: 8 });
-    const anyId = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), bending.map((parts) => parts.join('')));
+    const bending = fc.array(
+      fc.constantFrom('.', '..', '/', '\\', '%', '2e', '2f', '?', '#', ':', '@', '\t', '\n', '\ud800', '\udc00', 'a', 'é', '😀', "'"),
+      { maxLength: 8 },
+    );
+    const anyId = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      bending.map((parts) => parts.join('')),
+    );
     fc.assert(
       fc.property(anyId, (id) => {
         const read = idInPlace(template, id);
@@ -83,7 +161,11 @@ describe('the URL of a customer', () => {
   });
 
   it('says why it was refused without repeating the id', () => {
-    for (const [pattern, id] of [[/^\d+$/u, 'secret-id'], [anything, '..'], [anything, '\ud800']] as const) {
+    for (const [pattern, id] of [
+      [/^\d+$/u, 'secret-id'],
+      [anything, '..'],
+      [anything, '\ud800'],
+    ] as const) {
       try {
         createCustomerUrl(base, '/v1/{customerId}', pattern)(id);
         throw new Error('it was let through');
@@ -112,10 +194,13 @@ describe('a base URL or path template that cannot be used', () => {
     expect(() => createCustomerUrl(base, template, anything)).toThrow(TypeError);
   });
 
-  it.each(['not a url', 'https://bank.example?x=y', 'https://bank.example#x', 'https://user@bank.example', 'https://:password@bank.example'])(
-    'is refused at the start: base %j',
-    (unusable) => {
-      expect(() => createCustomerUrl(unusable, '/v1/{customerId}', anything)).toThrow(/Invalid URL|must not carry/);
-    },
-  );
+  it.each([
+    'not a url',
+    'https://bank.example?x=y',
+    'https://bank.example#x',
+    'https://user@bank.example',
+    'https://:password@bank.example',
+  ])('is refused at the start: base %j', (unusable) => {
+    expect(() => createCustomerUrl(unusable, '/v1/{customerId}', anything)).toThrow(/Invalid URL|must not carry/);
+  });
 });

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { exchangeOf, readBody, sendJson, type Exchange } from '../src/sandbox/exchange.js';
+import { createIssuer } from '../src/sandbox/issuer.js';
+import { createIssuerEndpoints } from '../src/sandbox/issuer-endpoints.js';
+import { bankAccount } from './bank-account.js';
+
+// A program of its own: a bank that answers in 3 ms, whose customers are all locked until they are unlocked, and an issuer of tokens.
+
+const LATENCY_MS = 3;
+const REMEMBERED = 100_000;
+const CUSTOMER = /^\/v1\/customers\/([^/:]+)(:unlock-user)?$/;
+const TOKEN = 'bench-bank-token';
+
+const unlocked = new Set<string>();
+
+function unlock(customerId: string): void {
+  unlocked.add(customerId);
+  const [oldest] = unlocked;
+  // A set keeps the order of entry, so the oldest one is forgotten.
+  if (unlocked.size > REMEMBERED && oldest !== undefined) unlocked.delete(oldest);
+}
+
+function customerAsJson(customerId: string): object {
+  const locked = !unlocked.has(customerId);
+  const userStatus = { active: true, onHold: false, locked, reset: false, registered: true, approved: true, rejected: false };
+  return { customerId, loginId: `login-${customerId}`, firstName: 'Bea', lastName: 'Bench', userStatus, failedLoginCount: locked ? 5 : 0 };
+}
+
+function answerCustomer({ request, response, method }: Exchange, customerId: string, isUnlock: boolean): void {
+  const { authorization, correlationid: correlationId } = request.headers;
+  if (authorization !== `Bearer ${TOKEN}`) return void sendJson(response, 401, { status: 401, message: 'Invalid JWT', code: 'UXU_10001' });
+  if (correlationId === undefined)
+    return void sendJson(response, 400, { status: 400, message: 'correlationId is missing', code: 'UXU_10006' });
+  if (method === 'GET' && !isUnlock) return void sendJson(response, 200, customerAsJson(customerId));
+  if (method !== 'PUT' || !isUnlock) return void sendJson(response, 405, { status: 405, message: 'Method not allowed', code: 'CMN_90005' });
+  unlock(customerId);
+  response.writeHead(204).end();
+}
+
+let url = '';
+const issuerUrl = () => `${url}/issuer`;
+const issuer = await createIssuer({ issuerUrl, audience: bankAccount.audience, institutionId: bankAccount.institutionId });
+const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl });
+
+async function answer(exchange: Exchange): Promise<void> {
+  const { request, response, path } = exchange;
+  if (/^\/(issuer|\.well-known)\//.test(path)) return issuerEndpoints(exchange);
+  await readBody(request, 1024);
+  if (path === '/token') return void sendJson(response, 200, { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600 });
+  const [, customerId, verb] = CUSTOMER.exec(path) ?? [];
+  if (customerId === undefined) return void sendJson(response, 404, { status: 404, message: 'No such resource', code: 'UXU_10000' });
+  setTimeout(() => answerCustomer(exchange, customerId, verb !== undefined), LATENCY_MS);
+}
+
+const server = createServer((request, response) => {
+  answer(exchangeOf(request, response)).catch(() => response.destroy());
+});
+// Longer than a client keeps an idle connection: none is reset under a call.
+server.keepAliveTimeout = 120_000;
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const address = server.address();
+if (address === null || typeof address === 'string') throw new Error('the bank listens on no port');
+url = `http://127.0.0.1:${address.port}`;
+process.stdout.write(`bank ${url}\n`);
+process.once('SIGTERM', () => process.exit(0));

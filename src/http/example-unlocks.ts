@@ -1,0 +1,127 @@
+import { diagnoseEnding } from '../domain/diagnosis.js';
+import type { UnlockAnswer } from './answer-schemas.js';
+import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, type Example } from './example-errors.js';
+import { unlockPath } from './representation.js';
+
+type Attempt = UnlockAnswer['attempts'][number];
+
+/** Seconds after the request came in, as an RFC 3339 time. */
+function after(seconds: number): string {
+  return new Date(Date.UTC(2026, 0, 31, 9, 30) + seconds * 1000).toISOString();
+}
+
+const accepted: UnlockAnswer = {
+  correlationId: EXAMPLE_CORRELATION_ID,
+  customerId: EXAMPLE_CUSTOMER_ID,
+  institutionId: 'example-bank',
+  state: 'running',
+  outcome: null,
+  verification: null,
+  diagnosis: null,
+  requestedAt: after(0),
+  requestedBy: { type: 'user', id: 'agent-7', name: 'Ann Agent', clientId: 'support-desk', onBehalfOf: null },
+  reason: 'Customer called: locked out after failed logins',
+  reasonCode: 'CALL',
+  ticket: 'HD-4711',
+  completedAt: null,
+  attempts: [],
+  nextAttemptAt: null,
+  links: { self: unlockPath(EXAMPLE_CORRELATION_ID), events: null, temporal: null },
+};
+
+function attempt(number: number, at: number, answer: Partial<Attempt>): Attempt {
+  const blank = { httpStatus: null, upstreamCode: null, upstreamMessage: null, durationMs: 120 };
+  return { attempt: number, startedAt: after(at), finishedAt: after(at + 0.12), result: 'succeeded', ...blank, ...answer };
+}
+
+const succeeded = { result: 'succeeded', httpStatus: 204 } as const;
+const unavailable = {
+  result: 'retryable',
+  httpStatus: 503,
+  upstreamCode: 'UXU_30001',
+  upstreamMessage: 'Service temporarily unavailable',
+} as const;
+const noAnswer = { result: 'unknown', durationMs: 10_000, finishedAt: after(10.2) } as const;
+
+type Settlement = Pick<UnlockAnswer, 'verification'> & Pick<Parameters<typeof diagnoseEnding>[0], 'outcome' | 'flags' | 'meaning'>;
+
+function ended(seconds: number, attempts: Attempt[], settlement: Partial<Settlement> & Pick<Settlement, 'outcome'>): UnlockAnswer {
+  const { outcome, verification = null, flags = null, meaning = null } = settlement;
+  const diagnosis = diagnoseEnding({ outcome, verification, flags, meaning });
+  return { ...accepted, state: 'completed', outcome, verification, diagnosis, attempts, completedAt: after(seconds) };
+}
+
+/** Unlock requests that are under way. */
+export const runningUnlocks = {
+  accepted: { summary: 'Accepted, no attempt yet', value: accepted },
+  retrying: {
+    summary: 'The bank is unwell; the next attempt has its time',
+    value: { ...accepted, attempts: [attempt(1, 0.2, unavailable)], nextAttemptAt: after(1.3) },
+  },
+} satisfies Record<string, Example<UnlockAnswer>>;
+
+/** Unlock requests that have ended, in every way that one can. */
+export const endedUnlocks = {
+  unlocked: {
+    summary: 'unlocked: the bank confirmed it',
+    value: ended(0.5, [attempt(1, 0.2, succeeded)], { outcome: 'unlocked', verification: 'confirmed', flags: { locked: false } }),
+  },
+  unlocked_after_retries: {
+    summary: 'unlocked: at the third attempt',
+    value: ended(4, [attempt(1, 0.2, unavailable), attempt(2, 1.3, unavailable), attempt(3, 3.5, succeeded)], {
+      outcome: 'unlocked',
+      verification: 'confirmed',
+      flags: { locked: false },
+    }),
+  },
+  unlocked_attributed: {
+    summary: 'unlocked: the answer was lost, but the customer is unlocked now',
+    value: ended(11, [attempt(1, 0.2, noAnswer)], { outcome: 'unlocked', verification: 'attributed', flags: { locked: false } }),
+  },
+  unlocked_still_locked: {
+    summary: 'unlocked, with a warning: the customer reads as locked again',
+    value: ended(0.5, [attempt(1, 0.2, succeeded)], { outcome: 'unlocked', verification: 'still_locked', flags: { locked: true } }),
+  },
+  not_locked: {
+    summary: 'not_locked: no attempt was made',
+    value: ended(0.2, [], { outcome: 'not_locked', flags: { locked: false, onHold: true } }),
+  },
+  rejected: {
+    summary: 'rejected: the bank refused for good',
+    value: ended(
+      0.5,
+      [
+        attempt(1, 0.2, {
+          result: 'rejected',
+          httpStatus: 403,
+          upstreamCode: 'UXU_10002',
+          upstreamMessage: 'User lacks the required role',
+        }),
+      ],
+      {
+        outcome: 'rejected',
+        meaning: 'forbidden',
+      },
+    ),
+  },
+  failed: {
+    summary: 'failed: attempts or time are used up',
+    value: ended(3, [attempt(1, 0.2, unavailable), attempt(2, 1.3, unavailable)], { outcome: 'failed' }),
+  },
+  cancelled: {
+    summary: 'cancelled: stopped on request, no attempt succeeded',
+    value: ended(1, [attempt(1, 0.2, unavailable)], { outcome: 'cancelled' }),
+  },
+} satisfies Record<string, Example<UnlockAnswer>>;
+
+/** What `POST /v1/unlocks` may be sent. */
+export const unlockWishes = {
+  complete: {
+    summary: 'With reason and ticket, for the audit log',
+    value: { customerId: EXAMPLE_CUSTOMER_ID, reason: accepted.reason, reasonCode: accepted.reasonCode, ticket: accepted.ticket },
+  },
+  on_behalf: {
+    summary: 'A service names the human behind the request',
+    value: { customerId: EXAMPLE_CUSTOMER_ID, reason: 'Asked for in the branch', onBehalfOf: 'teller-12' },
+  },
+};
