@@ -46,7 +46,7 @@ const pathTemplate = text
 
 /** Every setting of ours, as the environment spells it. */
 export const settings = z.object({
-  NODE_ENV: text.optional(),
+  NODE_ENV: z.enum(['production', 'development', 'test'], 'must be production, development or test').optional(),
   PORT: port.optional(),
   HOST: text.default('127.0.0.1'),
   METRICS_PORT: port.optional(),

@@ -138,5 +138,7 @@ function readFlags(body: string | null, field: string): StatusFlags | null {
   const root = z.record(z.string(), z.unknown()).safeParse(parseJson(body));
   if (!root.success) return null;
   const parsed = statusFlags.safeParse(field === '' ? root.data : root.data[field]);
-  return parsed.success ? parsed.data : null;
+  if (!parsed.success) return null;
+  // At the root any object would do, an error's too; one that states no flag is no status.
+  return field === '' && Object.values(parsed.data).every((value) => value === undefined) ? null : parsed.data;
 }

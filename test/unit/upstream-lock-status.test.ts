@@ -81,6 +81,10 @@ describe('the lock status', () => {
     },
   );
 
+  it.each(['{}', '{"status":0,"message":"try later"}'])('is unread at the root where no flag is stated: 200 with %s', async (body) => {
+    expect(await reading(body, atRoot)).toMatchObject({ kind: 'unread', answer: { meaning: 'unwell' } });
+  });
+
   it.each(unreadable)('is unread at the root where the answer is 200 with %j', async (body) => {
     expect(await reading(body, atRoot)).toMatchObject({ kind: 'unread', answer: { meaning: 'unwell' } });
   });
