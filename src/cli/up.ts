@@ -93,7 +93,7 @@ async function greet({ config, sandbox }: EmbeddedParts, apiUrl: string, databas
   }
   say('');
   say('Latchkey is up.');
-  say(`  API                ${apiUrl}/openapi.json`);
+  say(`  API                ${apiUrl}/docs`);
   if (config.TEMPORAL_UI_URL !== undefined) {
     const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
     say(`  Temporal UI        ${workflows}${correlationIds[1] === undefined ? '' : `/unlock-${correlationIds[1]}`}`);

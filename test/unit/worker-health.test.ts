@@ -18,7 +18,9 @@ async function health(polls: () => boolean, METRICS_PORT: number | undefined = 0
 describe("the worker's health", () => {
   it('is not served unless a port was set', async () => {
     const mine = createClosers(() => undefined);
-    expect(await startWorkerHealth({ config: { HOST: '127.0.0.1', METRICS_PORT: undefined }, closers: mine, polls: () => true })).toBeNull();
+    expect(
+      await startWorkerHealth({ config: { HOST: '127.0.0.1', METRICS_PORT: undefined }, closers: mine, polls: () => true }),
+    ).toBeNull();
   });
 
   it('says that the process lives, whether or not the worker polls', async () => {
