@@ -70,7 +70,8 @@ afterAll(async () => {
   await Promise.all(running.map((each) => each.end('SIGKILL')));
   await Promise.all([bank.close(), issuer.stop(), database.drop()]);
   await asSuperuser('DROP ROLE latchkey_migrator; DROP ROLE latchkey_service; DROP ROLE temporal', { database: 'postgres' });
-  for (const path of [product.directory, files]) rmSync(path, { recursive: true, force: true });
+  product.remove();
+  rmSync(files, { recursive: true, force: true });
 });
 
 /** Where Compose's names lead here; ports are any free ones. */
@@ -136,7 +137,8 @@ describe('production, as Compose starts it', () => {
 
   it('makes a login for each role, and may make them again', async () => {
     const options = environmentOf('database-logins').PGOPTIONS ?? '';
-    for (const _ of ['first', 'again']) await asSuperuser(logins, { options });
+    await asSuperuser(logins, { options });
+    await asSuperuser(logins, { options });
   });
 
   it('refuses a password that is too short, or that a URL would not take as it is', async () => {

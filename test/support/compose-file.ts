@@ -55,15 +55,19 @@ function interpolate(node: unknown, variables: Readonly<Record<string, string>>)
   const missing: string[] = [];
   const fill = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(fill);
-    if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)]));
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fill(each)]));
     if (typeof value !== 'string') return value;
-    return value.replace(/\$\{([A-Za-z_]\w*)(?:(:?[-?])([^}]*))?\}/g, (_all, name: string, operator = '', rest = '') => {
-      const given = variables[name];
-      const absent = given === undefined || (operator.startsWith(':') && given === '');
-      if (!absent) return given;
-      if (operator.endsWith('?')) missing.push(`${name}: ${rest}`);
-      return operator.endsWith('-') ? rest : '';
-    });
+    return value.replace(
+      /\$\{([A-Za-z_]\w*)(?:(:?[-?])([^}]*))?\}/g,
+      (_all: string, name: string, operator: string | undefined = '', rest: string | undefined = '') => {
+        const given = variables[name];
+        const absent = given === undefined || (operator.startsWith(':') && given === '');
+        if (!absent) return given;
+        if (operator.endsWith('?')) missing.push(`${name}: ${rest}`);
+        return operator.endsWith('-') ? rest : '';
+      },
+    );
   };
   return { value: fill(node), missing };
 }
