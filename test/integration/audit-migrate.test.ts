@@ -100,7 +100,9 @@ describe('migrate', () => {
 
   test('that fails leaves nothing behind, says why, and may be tried again', async () => {
     const broken = await copyOfMigrations((text) => `${text}SELECT nothing_of_the_kind();\n`);
-    await expect(migrate({ databaseUrl: database.url, migrationsDir: broken })).rejects.toThrow(/_audit_views failed, and nothing of it was kept: .*nothing_of_the_kind/);
+    await expect(migrate({ databaseUrl: database.url, migrationsDir: broken })).rejects.toThrow(
+      new RegExp(`${names.at(-1)} failed, and nothing of it was kept: .*nothing_of_the_kind`),
+    );
     expect(await records()).toEqual(names.slice(0, -1).map(plainRecord));
     expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(-1) });
   });
@@ -111,7 +113,7 @@ describe('migrate', () => {
     await expect(deploy()).rejects.toThrow('audit_views');
     await expect(migrate({ databaseUrl: database.url })).rejects.toThrow(/_audit_views has failed before: .*migrate resolve --rolled-back/);
     await sql(database.url, 'DROP VIEW unlock_attempt; UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL');
-    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(-1) });
+    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.filter((name) => name.endsWith('_audit_views')) });
   });
 
   test('says what is wrong with a database that is not there, and with a folder that is not there', async () => {

@@ -163,6 +163,15 @@ describe('attempts and the end of their request', () => {
     await write(sample('customer.unlock.completed', { correlationId }));
   });
 
+  test('a request does not end with another number of attempts than its end tells', async () => {
+    const correlationId = randomUUID();
+    await write(sample('customer.unlock.attempt_started', { correlationId }));
+    await write(sample('customer.unlock.attempt_finished', { correlationId }));
+    const end = (attempts: number): NewAuditEvent => sample('customer.unlock.completed', { correlationId, metadata: { attempts } });
+    for (const wrong of [0, 2]) await expect(write(end(wrong))).rejects.toMatchObject({ code: 'LK004' });
+    await write(end(1));
+  });
+
   test('a late answer is legal after the end', async () => {
     const correlationId = randomUUID();
     await write(sample('customer.unlock.completed', { correlationId, outcome: 'failed', verification: 'unavailable' }));
