@@ -27,7 +27,7 @@ const QUEUEING_MS = 5_000;
 export async function startApi({ config, log, closers, workerPolls }: ApiParts): Promise<string> {
   const audit = openAuditLog(config, log, closers);
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
-  closers.add('Temporal client', () => temporal.connection.close());
+  closers.add('Temporal client', temporal.close);
   const executions = createUnlockClient({
     client: temporal.client,
     customerRefKey: await customerRefKey(config),

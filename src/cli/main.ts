@@ -145,7 +145,7 @@ program
     try {
       await setUpTemporal(temporal, say);
     } finally {
-      await temporal.connection.close();
+      await temporal.close();
     }
     say('Temporal is ready for Latchkey');
   });

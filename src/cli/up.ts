@@ -53,7 +53,7 @@ async function prepareTemporal(settings: TemporalSettings, say: (line: string) =
   try {
     await setUpTemporal(temporal, say);
   } finally {
-    await temporal.connection.close();
+    await temporal.close();
   }
 }
 

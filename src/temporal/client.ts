@@ -1,10 +1,13 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
+import { createRetries } from './retries.js';
 import { connectionOptions, type TemporalSettings } from './settings.js';
 
 export interface TemporalClient {
   readonly client: Client;
   readonly connection: Connection;
+  /** Resolves once nothing of it is left, also while Temporal is away and calls are being retried. */
+  close(): Promise<void>;
 }
 
 /**
@@ -12,7 +15,15 @@ export interface TemporalClient {
  * @param dataConverter left out where no payload is read or written
  */
 export function createTemporalClient(settings: TemporalSettings, dataConverter?: DataConverter): TemporalClient {
-  const connection = Connection.lazy(connectionOptions(settings));
+  const retries = createRetries();
+  const connection = Connection.lazy({ ...connectionOptions(settings), interceptors: [retries.interceptor] });
   const { namespace } = settings;
-  return { connection, client: new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }) };
+  return {
+    connection,
+    client: new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }),
+    async close() {
+      await retries.end();
+      await connection.close();
+    },
+  };
 }

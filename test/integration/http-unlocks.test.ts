@@ -60,7 +60,7 @@ beforeAll(async () => {
   const worker = await startWorker({ settings: temporal, activities, dataConverter, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
   closers.push(worker.stop);
   const client = createTemporalClient(temporal, dataConverter);
-  closers.push(() => client.connection.close());
+  closers.push(client.close);
   const executions = createUnlockClient({ client: client.client, customerRefKey: 'test', readTimeoutMs: 10_000, taskQueue });
   issuer = await startForeignIssuer();
   closers.push(issuer.stop);
@@ -233,7 +233,7 @@ describe('while a part is away', () => {
     } finally {
       await withoutTemporal.close();
       await withoutPostgres.close();
-      await client.connection.close();
+      await client.close();
       await nowhere.close();
     }
   });

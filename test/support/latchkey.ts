@@ -188,7 +188,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       shutdown.abort();
       await server.close(5_000);
       await Promise.all(workers.map((worker) => worker.stop()));
-      await temporal.connection.close();
+      await temporal.close();
       await upstream.close();
       await Promise.all([apiAudit.close(), workerAudit.close()]);
       await pool.end();
