@@ -23,7 +23,14 @@ const betweenRooms = rooms.flatMap(({ room, path, may, mayAsTypes = [] }) => [
   },
   ...(mayAsTypes.length === 0
     ? []
-    : [{ name: `${room}-imports-types-only`, severity: 'error', from: { path }, to: { path: mayAsTypes, dependencyTypesNot: ['type-only'] } }]),
+    : [
+        {
+          name: `${room}-imports-types-only`,
+          severity: 'error',
+          from: { path },
+          to: { path: mayAsTypes, dependencyTypesNot: ['type-only'] },
+        },
+      ]),
 ]);
 
 const temporalPackages = 'node_modules/@temporalio/';

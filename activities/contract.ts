@@ -41,7 +41,13 @@ export interface LockStatusQuery {
 /** What the bank says of a customer, for people to read. */
 export type LockStatusReport =
   | { readonly kind: 'known'; readonly lockStatus: LockStatus; readonly flags: StatusFlags; readonly diagnosis: string | null }
-  | { readonly kind: 'refused' | 'unavailable'; readonly httpStatus: number | null; readonly upstreamCode: string | null; readonly upstreamMessage: string | null; readonly meaning: string };
+  | {
+      readonly kind: 'refused' | 'unavailable';
+      readonly httpStatus: number | null;
+      readonly upstreamCode: string | null;
+      readonly upstreamMessage: string | null;
+      readonly meaning: string;
+    };
 
 /** Everything that a workflow may ask for. Each may run again at any time; each first reads what is on record. */
 export interface Activities {

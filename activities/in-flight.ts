@@ -14,7 +14,12 @@ const SETTLING_MS = 1_000;
  * Closes the attempts that a crash left open. One that another execution may still be sending is left alone for as long as that can take.
  * @throws ApplicationFailure where one of them may still be on its way; it is tried again when that is over
  */
-export async function closeOpenAttempts(recorder: Recorder, attempts: readonly Attempt[], readAt: Date, putTimeoutMs: number): Promise<void> {
+export async function closeOpenAttempts(
+  recorder: Recorder,
+  attempts: readonly Attempt[],
+  readAt: Date,
+  putTimeoutMs: number,
+): Promise<void> {
   for (const open of openAttempts(attempts)) {
     const delayMs = inFlightMs(open, readAt, putTimeoutMs);
     if (delayMs > 0) {

@@ -20,7 +20,8 @@ export function createActivities(parts: ActivityParts): Activities {
   return {
     checkLockStatus: (request, turn) => unlockStep(request, turn, (execution) => checkLockStatus(parts, request, execution)),
     sendUnlock: (request, turn) => unlockStep(request, turn, (execution) => sendUnlock(parts, request, turn, execution)),
-    recordOutcome: (request, proposal, turn) => unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),
+    recordOutcome: (request, proposal, turn) =>
+      unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),
     readLockStatus: (query) => readLockStatus(parts.upstream, query),
   };
 }

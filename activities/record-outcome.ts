@@ -23,14 +23,20 @@ interface Parts {
 const UNKNOWN_READS = 4;
 
 /** Settles an unlock request: what this returns is what stands in the audit log. */
-export async function recordOutcome({ upstream, audit }: Parts, request: UnlockRequest, proposal: Proposal, execution: Execution): Promise<UnlockResult> {
+export async function recordOutcome(
+  { upstream, audit }: Parts,
+  request: UnlockRequest,
+  proposal: Proposal,
+  execution: Execution,
+): Promise<UnlockResult> {
   const recorder = createRecorder(audit, request, execution);
-  let { record, readAt } = await recorder.read();
+  const first = await recorder.read();
+  let { record } = first;
   if (record.completed !== null) return resultOf(record, record.completed);
   if (record.requested === null) await recorder.requested();
   if (record.attempts.some(({ result }) => result === null)) {
-    await closeOpenAttempts(recorder, record.attempts, readAt, upstream.timeoutMs);
-    ({ record, readAt } = await recorder.read());
+    await closeOpenAttempts(recorder, record.attempts, first.readAt, upstream.timeoutMs);
+    ({ record } = await recorder.read());
   }
 
   // A customer found not locked after the last attempt needs no second look.
@@ -70,5 +76,7 @@ function lastRefusal({ attempts, statusChecks }: UnlockRecord) {
 
 function readingMetadata(reading: StatusReading | null) {
   if (reading === null) return {};
-  return reading.kind === 'read' ? { flags: flagsAsJson(reading.flags) } : { statusRead: { meaning: reading.answer.meaning, httpStatus: reading.answer.httpStatus } };
+  return reading.kind === 'read'
+    ? { flags: flagsAsJson(reading.flags) }
+    : { statusRead: { meaning: reading.answer.meaning, httpStatus: reading.answer.httpStatus } };
 }

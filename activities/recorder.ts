@@ -68,7 +68,10 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest, executio
     },
     async statusChecked(reading, afterAttempt) {
       const { metadata, ...columns } = readingColumns(reading);
-      await write('customer.unlock.status_checked', `${execution.id}/${afterAttempt}`, { ...columns, metadata: { ...metadata, afterAttempt } });
+      await write('customer.unlock.status_checked', `${execution.id}/${afterAttempt}`, {
+        ...columns,
+        metadata: { ...metadata, afterAttempt },
+      });
     },
     async attemptFinished(attempt, result, answer) {
       const columns = { attempt, result, ...answerColumns(answer) };

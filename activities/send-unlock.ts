@@ -41,7 +41,8 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     if (review.kind !== 'clear') return review;
 
     const got = await upstream.token();
-    if (got.kind === 'unavailable') throw tryBankAgain('no token for the bank', withoutToken(got), execution.activityAttempt - 1, request.budget);
+    if (got.kind === 'unavailable')
+      throw tryBankAgain('no token for the bank', withoutToken(got), execution.activityAttempt - 1, request.budget);
     const barred = whyNot();
     if (barred !== null) return barred;
     // Before the claim, whose reply may have been long in coming.
@@ -99,7 +100,8 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     const result = attemptResult(answer.meaning, previous);
     const inTime = await keepRecording(execution, request, () => recorder.attemptFinished(attempt, result, answer));
     if (result === 'succeeded') return { kind: 'succeeded' };
-    if (!inTime) throw tryAgain({ type: failureTypes.attemptInFlight, message: 'the answer came after the attempt was closed', delayMs: 0 });
+    if (!inTime)
+      throw tryAgain({ type: failureTypes.attemptInFlight, message: 'the answer came after the attempt was closed', delayMs: 0 });
     if (result === 'rejected') return { kind: 'rejected' };
     if (attempt >= request.budget.maxAttempts) return { kind: 'exhausted' };
     if (!turn.mayPut || execution.calledOff()) return { kind: 'cancelled' };

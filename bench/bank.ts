@@ -27,15 +27,32 @@ function customerAsJson(customerId: string): object {
   return { customerId, loginId: `login-${customerId}`, firstName: 'Bea', lastName: 'Bench', userStatus, failedLoginCount: locked ? 5 : 0 };
 }
 
-function answerCustomer({ request, response, method }: Exchange, customerId: string, isUnlock: boolean): void {
+interface Answer {
+  readonly httpStatus: number;
+  readonly body: object | null;
+}
+
+const refusal = (httpStatus: number, code: string, message: string): Answer => ({
+  httpStatus,
+  body: { status: httpStatus, message, code },
+});
+
+function answerCustomer({ request, method }: Exchange, customerId: string, isUnlock: boolean): Answer {
   const { authorization, correlationid: correlationId } = request.headers;
-  if (authorization !== `Bearer ${TOKEN}`) return void sendJson(response, 401, { status: 401, message: 'Invalid JWT', code: 'UXU_10001' });
-  if (correlationId === undefined)
-    return void sendJson(response, 400, { status: 400, message: 'correlationId is missing', code: 'UXU_10006' });
-  if (method === 'GET' && !isUnlock) return void sendJson(response, 200, customerAsJson(customerId));
-  if (method !== 'PUT' || !isUnlock) return void sendJson(response, 405, { status: 405, message: 'Method not allowed', code: 'CMN_90005' });
+  if (authorization !== `Bearer ${TOKEN}`) return refusal(401, 'UXU_10001', 'Invalid JWT');
+  if (correlationId === undefined) return refusal(400, 'UXU_10006', 'correlationId is missing');
+  if (method === 'GET' && !isUnlock) return { httpStatus: 200, body: customerAsJson(customerId) };
+  if (method !== 'PUT' || !isUnlock) return refusal(405, 'CMN_90005', 'Method not allowed');
   unlock(customerId);
-  response.writeHead(204).end();
+  return { httpStatus: 204, body: null };
+}
+
+function answerOf(exchange: Exchange): Answer {
+  if (exchange.path === '/token') return { httpStatus: 200, body: { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600 } };
+  const [, customerId, verb] = CUSTOMER.exec(exchange.path) ?? [];
+  return customerId === undefined
+    ? refusal(404, 'UXU_10000', 'No such resource')
+    : answerCustomer(exchange, customerId, verb !== undefined);
 }
 
 let url = '';
@@ -45,12 +62,15 @@ const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl });
 
 async function answer(exchange: Exchange): Promise<void> {
   const { request, response, path } = exchange;
-  if (/^\/(issuer|\.well-known)\//.test(path)) return issuerEndpoints(exchange);
+  if (/^\/(issuer|\.well-known)\//.test(path)) {
+    await issuerEndpoints(exchange);
+    return;
+  }
   await readBody(request, 1024);
-  if (path === '/token') return void sendJson(response, 200, { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600 });
-  const [, customerId, verb] = CUSTOMER.exec(path) ?? [];
-  if (customerId === undefined) return void sendJson(response, 404, { status: 404, message: 'No such resource', code: 'UXU_10000' });
-  setTimeout(() => answerCustomer(exchange, customerId, verb !== undefined), LATENCY_MS);
+  await new Promise((resolve) => setTimeout(resolve, LATENCY_MS));
+  const { httpStatus, body } = answerOf(exchange);
+  if (body === null) response.writeHead(httpStatus).end();
+  else sendJson(response, httpStatus, body);
 }
 
 const server = createServer((request, response) => {

@@ -6,6 +6,7 @@ import { faultsOf } from './verdict.js';
 
 const options = readOptions(process.argv);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
+if (process.platform !== 'linux') throw new Error('The bench reads CPU time and memory from /proc: run it on Linux.');
 const result = await runBench(options, say);
 
 if (options.json) {

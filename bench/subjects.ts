@@ -36,7 +36,7 @@ async function startFloor(name: SubjectName, parts: SubjectParts): Promise<Subje
 
 async function startTogether(namespace: string, parts: SubjectParts): Promise<Subject> {
   const env = { ...environment(parts), TEMPORAL_NAMESPACE: namespace };
-  const up = await start('together', { args: [LATCHKEY, 'up'], env, ready: /(http:\S+)\/openapi\.json[^]*Ctrl-C stops everything/ }, parts);
+  const up = await start('together', { args: [LATCHKEY, 'up'], env, ready: /API\s+(http:\/\/[^/\s]+)[^]*Ctrl-C stops everything/ }, parts);
   return { name: 'together', url: up.said[1] ?? '', pids: { frontDoor: up.pid }, namespace, stop: () => up.stop() };
 }
 

@@ -9,7 +9,10 @@ const sources = ['src', 'workflows', 'activities', 'prisma', 'package-lock.json'
 const builtAt = statSync(LAST_BUILT, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (sources.some((source) => newest(source) > builtAt)) {
   console.log('building (once; about 15 s)');
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' });
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   process.exit(status ?? 1);
 }
 

@@ -20,7 +20,8 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const text = z.string().min(1);
-const count = (least: number, most: number) => z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const count = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
 const port = count(0, 65_535);
 const durationMs = count(1, 7 * 24 * 3_600_000);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -68,7 +69,15 @@ export const settings = z.object({
   UPSTREAM_INSTITUTION_ID: text.regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters').optional(),
   UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
   UPSTREAM_CA_FILE: text.optional(),
-  ALLOW_HTTP_HOSTS: z.string().default('').transform((hosts) => hosts.toLowerCase().split(/[\s,]+/).filter((host) => host !== '')),
+  ALLOW_HTTP_HOSTS: z
+    .string()
+    .default('')
+    .transform((hosts) =>
+      hosts
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((host) => host !== ''),
+    ),
   AUTH_ISSUER: httpUrl.optional(),
   AUTH_AUDIENCE: text.optional(),
   AUTH_JWKS_URL: httpUrl.optional(),
@@ -83,7 +92,12 @@ export const settings = z.object({
   REASON_REQUIRED: flag.default(false),
   CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),
   CUSTOMER_REF_KEY: text.min(16, 'must be at least 16 characters').optional(),
-  PAYLOAD_KEYS: text.regex(/^[\w.-]{1,64}:[\w+/=-]{43,44}(,\s*[\w.-]{1,64}:[\w+/=-]{43,44})*$/, 'must be id:key,… with keys of 32 bytes in base64, the current one first').optional(),
+  PAYLOAD_KEYS: text
+    .regex(
+      /^[\w.-]{1,64}:[\w+/=-]{43,44}(,\s*[\w.-]{1,64}:[\w+/=-]{43,44})*$/,
+      'must be id:key,… with keys of 32 bytes in base64, the current one first',
+    )
+    .optional(),
   LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATA_DIR: text.default('.latchkey'),
@@ -132,7 +146,12 @@ const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
   ['UPSTREAM_CLIENT_SECRET', 'UPSTREAM_BASE_URL'],
   ['AUTH_JWKS_URL', 'AUTH_ISSUER'],
 ];
-const neededWithBank: readonly (keyof Settings)[] = ['UPSTREAM_TOKEN_URL', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET', 'UPSTREAM_INSTITUTION_ID'];
+const neededWithBank: readonly (keyof Settings)[] = [
+  'UPSTREAM_TOKEN_URL',
+  'UPSTREAM_CLIENT_ID',
+  'UPSTREAM_CLIENT_SECRET',
+  'UPSTREAM_INSTITUTION_ID',
+];
 const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL')[] = [
   'UPSTREAM_BASE_URL',
   'UPSTREAM_TOKEN_URL',

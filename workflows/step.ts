@@ -9,7 +9,7 @@ import {
   setCurrentDetails,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { Activities, RetryDetails, Turn } from '../activities/contract.js';
+import type { Activities, Turn } from '../activities/contract.js';
 import type { RetryBudget } from '../src/domain/unlock-request.js';
 
 /** Why a step came to no report: somebody asked to cancel, or the deadline passed while it was being retried. */
@@ -86,6 +86,11 @@ function nextTurn(error: unknown): Turn {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure) return { notBefore: null, because: cause.message };
   if (!(cause instanceof ApplicationFailure) || cause.nonRetryable === true) throw error;
-  const details = cause.details?.[0] as RetryDetails | undefined;
-  return { notBefore: details?.notBefore ?? null, because: cause.message };
+  return { notBefore: notBeforeIn(cause.details?.[0]), because: cause.message };
+}
+
+/** `RetryDetails`, if the failure carries them. */
+function notBeforeIn(details: unknown): number | null {
+  const carried = typeof details === 'object' && details !== null && 'notBefore' in details ? details.notBefore : null;
+  return typeof carried === 'number' ? carried : null;
 }

@@ -41,7 +41,9 @@ export function createAppend({ prisma }: { readonly prisma: PrismaClient }): Aud
     const standing = await standingRow(prisma, event);
     const differing = facts.filter((fact) => standing[fact] !== (event[fact] ?? null));
     if (differing.length > 0) {
-      throw new AuditConflictError(`another ${standing.action} stands on record (event ${standing.id}): differs in ${differing.join(', ')}`);
+      throw new AuditConflictError(
+        `another ${standing.action} stands on record (event ${standing.id}): differs in ${differing.join(', ')}`,
+      );
     }
     return 'already_there';
   };

@@ -59,16 +59,16 @@ function requestsLike(filters: RequestFilters): Prisma.UnlockRequestWhereInput {
     ...(customerId !== undefined && { customerId }),
     ...(actor !== undefined && { actorId: actor }),
     requestedAt: within(from, to),
-    AND: [
-      outcome === undefined ? {} : { outcome },
-      state === undefined ? {} : { completedAt: state === 'running' ? null : { not: null } },
-    ],
+    AND: [outcome === undefined ? {} : { outcome }, state === undefined ? {} : { completedAt: state === 'running' ? null : { not: null } }],
   };
 }
 
 // The first condition is implied by the second, and the one that an index can start from.
 function requestsAfter({ requestedAt, correlationId }: RequestPosition): Prisma.UnlockRequestWhereInput {
-  return { requestedAt: { lte: requestedAt }, OR: [{ requestedAt: { lt: requestedAt } }, { requestedAt, correlationId: { lt: correlationId } }] };
+  return {
+    requestedAt: { lte: requestedAt },
+    OR: [{ requestedAt: { lt: requestedAt } }, { requestedAt, correlationId: { lt: correlationId } }],
+  };
 }
 
 function within(from: Date | undefined, to: Date | undefined): { gte?: Date; lt?: Date } {

@@ -38,9 +38,19 @@ interface MigrateOptions {
  * @returns the names of those applied now; once it resolves, they are committed
  * @throws MigrationError
  */
-export async function migrate({ databaseUrl, migrationsDir, say = () => {}, lockTimeoutMs = 60_000 }: MigrateOptions): Promise<{ applied: string[] }> {
+export async function migrate({
+  databaseUrl,
+  migrationsDir,
+  say = () => {},
+  lockTimeoutMs = 60_000,
+}: MigrateOptions): Promise<{ applied: string[] }> {
   const files = await readMigrations(migrationsDir ?? packagedMigrationsDir());
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'latchkey-migrate', connectionTimeoutMillis: 10_000, keepAlive: true });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'latchkey-migrate',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  });
   // The statement under way fails by itself; without a listener the event would end the process.
   client.on('error', () => {});
   await client.connect().catch((error: unknown) => {
@@ -93,7 +103,9 @@ function pendingOf(files: readonly MigrationFile[], applied: readonly MigrationR
     }
     if (file === undefined) say(`migration ${name} is in the database, yet this version does not know it: a newer one was here`);
     else if (!isUnchanged(file, checksum)) {
-      throw new MigrationError(`migration ${name} was changed after it was applied: restore its file, and put the change into a new migration`);
+      throw new MigrationError(
+        `migration ${name} was changed after it was applied: restore its file, and put the change into a new migration`,
+      );
     }
   }
   const names = new Set(applied.map((record) => record.migration_name));

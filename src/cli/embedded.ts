@@ -49,7 +49,12 @@ async function embedPostgres({ config, closers, say }: Omit<Embedding, 'signal'>
   return { DATABASE_URL: postgres.url };
 }
 
-async function embedTemporal({ config, closers, say, signal }: Embedding): Promise<{ readonly codec: CodecPlan; readonly settings: Partial<Config> }> {
+async function embedTemporal({
+  config,
+  closers,
+  say,
+  signal,
+}: Embedding): Promise<{ readonly codec: CodecPlan; readonly settings: Partial<Config> }> {
   const { findTemporalCli } = await import('../local/temporal-cli.js');
   const { startEmbeddedTemporal } = await import('../local/temporal-server.js');
   const cliPath = await findTemporalCli({ configuredPath: config.TEMPORAL_CLI_PATH ?? null, say, signal });
@@ -66,10 +71,16 @@ async function embedTemporal({ config, closers, say, signal }: Embedding): Promi
     say,
   });
   closers.add('Temporal server', temporal.stop, () => process.kill(temporal.pid, 'SIGKILL'));
-  return { codec, settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? temporal.uiUrl ?? undefined } };
+  return {
+    codec,
+    settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? temporal.uiUrl ?? undefined },
+  };
 }
 
-async function embedSandbox({ config, closers }: Pick<Embedding, 'config' | 'closers'>): Promise<Partial<Config> & { readonly sandbox: Sandbox }> {
+async function embedSandbox({
+  config,
+  closers,
+}: Pick<Embedding, 'config' | 'closers'>): Promise<Partial<Config> & { readonly sandbox: Sandbox }> {
   const { createSandbox } = await import('../sandbox/index.js');
   const { choosePort } = await import('../local/free-port.js');
   const port = await choosePort({ purpose: 'the sandbox', port: null, startAt: SANDBOX_FIRST_PORT });

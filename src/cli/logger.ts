@@ -14,7 +14,8 @@ export function errorInShort(error: unknown): string {
   const named: string[] = [];
   for (let each = error; typeof each === 'object' && each !== null && named.length < 5; each = 'cause' in each ? each.cause : null) {
     const name = 'name' in each ? String(each.name) : 'object';
-    named.push('code' in each && each.code !== undefined ? `${name} (${String(each.code)})` : name);
+    const code = 'code' in each && (typeof each.code === 'string' || typeof each.code === 'number') ? ` (${each.code})` : '';
+    named.push(name + code);
   }
   return named.length === 0 ? typeof error : named.join(' < ');
 }

@@ -39,11 +39,14 @@ interface ServiceParts {
 /** Runs a service until a signal ends it, or it fails; stops what it started in order. */
 async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service>): Promise<void> {
   const config = settingsOf(part);
-  const log = createLogger({ level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL, toStderr: part === 'up' });
+  const log = createLogger({
+    level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL,
+    toStderr: part === 'up',
+  });
   const closers = createClosers((name, error) => log.error({ err: error }, `stopping: ${name}`));
   const stopping = new AbortController();
   const told = untilToldToStop(() => closers.killAll()).then(() => stopping.abort());
-  let failure: unknown;
+  let failure: Error | undefined;
   try {
     // Also with a signal the start runs to its end: only then all that it started is known.
     const service = await start({ config, log, closers, signal: stopping.signal });
@@ -52,7 +55,7 @@ async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service
     });
     await Promise.race([told, ended]);
   } catch (error) {
-    if (!stopping.signal.aborted) failure = error;
+    if (!stopping.signal.aborted) failure = error instanceof Error ? error : new Error(String(error));
   }
   await closers.closeAll();
   if (failure !== undefined) throw failure;
@@ -119,7 +122,9 @@ program
       });
       closers.add('sandbox', sandbox.close);
       say(`bank:    UPSTREAM_BASE_URL=${sandbox.bankBaseUrl} UPSTREAM_TOKEN_URL=${sandbox.bankTokenUrl}`);
-      say(`         UPSTREAM_CLIENT_ID=${sandbox.clientId} UPSTREAM_CLIENT_SECRET=${sandbox.clientSecret} UPSTREAM_INSTITUTION_ID=${sandbox.institutionId}`);
+      say(
+        `         UPSTREAM_CLIENT_ID=${sandbox.clientId} UPSTREAM_CLIENT_SECRET=${sandbox.clientSecret} UPSTREAM_INSTITUTION_ID=${sandbox.institutionId}`,
+      );
       say(`issuer:  AUTH_ISSUER=${sandbox.issuerUrl} AUTH_AUDIENCE=${sandbox.audience}`);
       say(`control: ${sandbox.url}/control/calls`);
       return forever;

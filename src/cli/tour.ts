@@ -26,7 +26,12 @@ const stops: readonly Stop[] = [
   { title: 'a customer whom the bank refuses to unlock', customerId: 'forbidden-403' },
 ];
 
-const finished = z.object({ correlationId: z.string(), state: z.string(), outcome: z.string().nullable(), diagnosis: z.string().nullable() });
+const finished = z.object({
+  correlationId: z.string(),
+  state: z.string(),
+  outcome: z.string().nullable(),
+  diagnosis: z.string().nullable(),
+});
 
 const MARK = 'tour-done';
 
@@ -59,11 +64,21 @@ export async function tour({ apiUrl, databaseUrl, token, say }: TourParts): Prom
     }),
   );
   say('');
-  say(table(['unlock request', 'HTTP', 'outcome', 'correlationId'], unlocks.map((each) => [each.title, each.httpStatus, each.outcome, each.correlationId])));
+  say(
+    table(
+      ['unlock request', 'HTTP', 'outcome', 'correlationId'],
+      unlocks.map((each) => [each.title, each.httpStatus, each.outcome, each.correlationId]),
+    ),
+  );
   for (const { title, diagnosis } of unlocks) if (diagnosis !== null) say(`  ${title}: ${diagnosis}`);
   say('');
   say('Their attempts, from the view unlock_attempt:');
-  say(await attemptTable(databaseUrl, unlocks.map(({ correlationId }) => correlationId)));
+  say(
+    await attemptTable(
+      databaseUrl,
+      unlocks.map(({ correlationId }) => correlationId),
+    ),
+  );
   return unlocks.map(({ correlationId }) => correlationId);
 }
 

@@ -58,7 +58,11 @@ async function prepareTemporal(settings: TemporalSettings, say: (line: string) =
 }
 
 /** A part that starts beside us may need a moment; one that stays away ends the start. */
-async function unlessAwayForLong<Result>(name: string, { say, signal }: Pick<UpParts, 'say' | 'signal'>, work: () => Promise<Result>): Promise<Result> {
+async function unlessAwayForLong<Result>(
+  name: string,
+  { say, signal }: Pick<UpParts, 'say' | 'signal'>,
+  work: () => Promise<Result>,
+): Promise<Result> {
   const untilMs = performance.now() + AWAY_LIMIT_MS;
   for (let said = false; ; said = true) {
     try {
@@ -98,12 +102,15 @@ async function greet({ config, sandbox }: EmbeddedParts, apiUrl: string, databas
     const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
     say(`  Temporal UI        ${workflows}${correlationIds[1] === undefined ? '' : `/unlock-${correlationIds[1]}`}`);
   }
-  if (config.DATABASE_URL !== undefined && sandbox !== null) say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
+  if (config.DATABASE_URL !== undefined && sandbox !== null)
+    say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
   if (ownBank) say(`  sandbox bank       ${sandbox.url}/control/calls`);
   if (token !== null) {
     const customer = ownBank ? 'locked-2' : 'CUSTOMER_ID';
     say('  unlock a customer:');
-    say(`    curl -i -X PUT '${apiUrl}/v1/customers/${customer}:unlock-user' -H "correlationId: $(uuidgen)" -H 'authorization: Bearer ${token}'`);
+    say(
+      `    curl -i -X PUT '${apiUrl}/v1/customers/${customer}:unlock-user' -H "correlationId: $(uuidgen)" -H 'authorization: Bearer ${token}'`,
+    );
   }
   say('Ctrl-C stops everything.');
 }

@@ -73,6 +73,6 @@ function installRuntime(log: Logger): void {
 
 /** Where and what, without the texts of errors: a failure's text may quote what was sent. */
 function metaInShort(meta: LogMetadata | undefined): object {
-  const { error, ...rest } = meta ?? {};
-  return error === undefined ? rest : { ...rest, err: error };
+  const fields = Object.entries(meta ?? {}).map(([name, value]: [string, unknown]) => [name === 'error' ? 'err' : name, value] as const);
+  return Object.fromEntries(fields);
 }

@@ -73,6 +73,9 @@ const MESSAGE_LIMIT = 500;
  */
 export function recordableMessage(text: string | null, limit = MESSAGE_LIMIT): string | null {
   if (text === null) return null;
-  const escaped = text.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
-  return [...escaped].slice(0, limit).join('');
+  const escaped = text.replace(
+    /[\p{Cc}\p{Cs}\u2028\u2029]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+  return Array.from(escaped).slice(0, limit).join('');
 }

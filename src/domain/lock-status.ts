@@ -22,5 +22,9 @@ export function flagsAsJson(flags: StatusFlags): { readonly [name: string]: bool
 export function statusFlagsFrom(value: unknown): StatusFlags | null {
   if (typeof value !== 'object' || value === null) return null;
   const known = new Map<string, unknown>(Object.entries(value));
-  return Object.fromEntries(statusFlagNames.map((name) => [name, known.get(name)]).filter(([, flag]) => typeof flag === 'boolean'));
+  return Object.fromEntries(statusFlagNames.flatMap((name) => asFlag(name, known.get(name))));
+}
+
+function asFlag(name: StatusFlagName, flag: unknown): [StatusFlagName, boolean][] {
+  return typeof flag === 'boolean' ? [[name, flag]] : [];
 }

@@ -29,13 +29,18 @@ interface Evidence {
 
 /** True where the outcome rests on a status read after the last attempt. */
 export function outcomeNeedsStatusRead(attempts: readonly Attempt[]): boolean {
-  return attempts.some((attempt) => hasSucceeded(attempt) || attempt.result === 'unknown') || needsStatusRead(attempts.at(-1)?.meaning ?? null);
+  return (
+    attempts.some((attempt) => hasSucceeded(attempt) || attempt.result === 'unknown') || needsStatusRead(attempts.at(-1)?.meaning ?? null)
+  );
 }
 
 /** Decides how an unlock request ended, from the attempts on record and the last look at the lock status. */
 export function settle({ proposal, attempts, lockStatus }: Evidence): Settlement {
   if (attempts.some(hasSucceeded)) {
-    return { outcome: 'unlocked', verification: lockStatus === 'not_locked' ? 'confirmed' : lockStatus === 'locked' ? 'still_locked' : 'unavailable' };
+    return {
+      outcome: 'unlocked',
+      verification: lockStatus === 'not_locked' ? 'confirmed' : lockStatus === 'locked' ? 'still_locked' : 'unavailable',
+    };
   }
   if (attempts.some(({ result }) => result === 'unknown')) {
     if (lockStatus === 'not_locked') return { outcome: 'unlocked', verification: 'attributed' };

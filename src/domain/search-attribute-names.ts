@@ -6,5 +6,3 @@ export const searchAttributeTypes = {
   UnlockOutcome: 'KEYWORD',
   UnlockAttempts: 'INT',
 } as const;
-
-export type SearchAttributeName = keyof typeof searchAttributeTypes;

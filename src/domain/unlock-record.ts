@@ -20,7 +20,9 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
   const finished = byAttempt(events, 'customer.unlock.attempt_finished');
   const late = byAttempt(events, 'customer.unlock.late_answer');
   const attempts = events
-    .filter((event): event is AuditEvent & { attempt: number } => event.action === 'customer.unlock.attempt_started' && event.attempt !== null)
+    .filter(
+      (event): event is AuditEvent & { attempt: number } => event.action === 'customer.unlock.attempt_started' && event.attempt !== null,
+    )
     .sort((left, right) => left.attempt - right.attempt)
     .map((started): Attempt => {
       const end = finished.get(started.attempt);

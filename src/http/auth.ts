@@ -40,7 +40,11 @@ interface AuthenticatorParts {
 // Asymmetric ones only: with a shared secret whoever can check a token could make one.
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 
-const identity = z.string().min(1).max(255).regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u);
+const identity = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u);
 const claimsSchema = z.object({ sub: identity, client_id: identity, name: identity.nullish() });
 
 export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allowedInstitutions }: AuthenticatorParts): Authenticator {
@@ -80,7 +84,9 @@ export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allow
     if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope);
     const institutionId = payload.institution_id;
     if (typeof institutionId !== 'string' || !allowedInstitutions.includes(institutionId)) {
-      throw new Problem('institution_not_served', { detail: 'The claim institution_id must name an institution that this deployment serves.' });
+      throw new Problem('institution_not_served', {
+        detail: 'The claim institution_id must name an institution that this deployment serves.',
+      });
     }
     const { sub, client_id: clientId, name } = claims.data;
     return { actor: { type: sub === clientId ? 'service' : 'user', id: sub, name: name ?? null, clientId }, institutionId };
@@ -110,10 +116,12 @@ function tokenProblem(error: unknown): unknown {
     });
   }
   if (error instanceof errors.JWTExpired) return invalidToken('It has expired: get a new one.');
-  if (error instanceof errors.JWTClaimValidationFailed) return invalidToken(`Its "${error.claim}" is missing or not what this API expects.`);
-  if (error instanceof errors.JOSEError) return invalidToken('It is not a JWT that one of the issuer\'s keys signed with an asymmetric algorithm.');
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return invalidToken(`Its "${error.claim}" is missing or not what this API expects.`);
+  if (error instanceof errors.JOSEError)
+    return invalidToken("It is not a JWT that one of the issuer's keys signed with an asymmetric algorithm.");
   // Keys of the wrong kind or size under a fitting name come as TypeErrors.
-  if (error instanceof TypeError) return invalidToken('It cannot be verified with the issuer\'s keys.');
+  if (error instanceof TypeError) return invalidToken("It cannot be verified with the issuer's keys.");
   return error;
 }
 

@@ -18,7 +18,11 @@ export async function readBody(kind: Route['body'], request: Request, response: 
   if (kind === 'json' && !isJson(request)) throw new Problem('unsupported_media_type', { detail: 'Send the body as application/json.' });
   if (kind === 'json' && !isUtf8(request)) throw new Problem('unsupported_media_type', { detail: 'Send the body in UTF-8.' });
   await new Promise<void>((resolve, reject) => {
-    readBytes(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+    readBytes(request, response, (error?: unknown) => {
+      const failure: unknown = error;
+      if (error === undefined) resolve();
+      else reject(failure);
+    });
   });
   const body: unknown = request.body;
   const bytes = body instanceof Uint8Array ? body : new Uint8Array();

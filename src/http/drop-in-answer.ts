@@ -9,18 +9,24 @@ type Policy = Pick<HttpSettings, 'notLockedPolicy'>;
 
 /** What the drop-in endpoint answers for what stands on record; never a 2xx while it is running, because callers read that as unlocked. */
 export function dropInAnswer(correlationId: string, record: UnlockRecord, { notLockedPolicy }: Policy): Answer {
-  switch (record.completed?.outcome) {
+  switch (record.completed?.outcome ?? 'running') {
     case 'unlocked':
       return { httpStatus: 204 };
     case 'not_locked':
       if (notLockedPolicy === 'accept') return { httpStatus: 204 };
-      return asAnswer(new Problem('not_locked', { detail: diagnosisOf(record) ?? 'The customer is not locked, so an unlock will not help.' }));
+      return asAnswer(
+        new Problem('not_locked', { detail: diagnosisOf(record) ?? 'The customer is not locked, so an unlock will not help.' }),
+      );
     case 'rejected':
       return rejection(record);
     case 'cancelled':
-      return asAnswer(new Problem('cancelled', { detail: 'The unlock was cancelled on request; for another try use a new correlationId.' }));
+      return asAnswer(
+        new Problem('cancelled', { detail: 'The unlock was cancelled on request; for another try use a new correlationId.' }),
+      );
     case 'failed':
-      return asAnswer(new Problem('retries_exhausted', { detail: 'Attempts or time are used up; for another try use a new correlationId.' }));
+      return asAnswer(
+        new Problem('retries_exhausted', { detail: 'Attempts or time are used up; for another try use a new correlationId.' }),
+      );
     default:
       return asAnswer(
         new Problem('still_running', {
@@ -45,7 +51,9 @@ interface BankAnswer {
 function rejection(record: UnlockRecord): Answer {
   const { httpStatus, upstreamCode, upstreamMessage, meaning } = rejectingAnswer(record);
   if (httpStatus === 401 || meaning === 'stale_token') {
-    return asAnswer(new Problem('upstream_refused', { detail: 'The bank does not accept the credentials of Latchkey: its operators must mend that.' }));
+    return asAnswer(
+      new Problem('upstream_refused', { detail: 'The bank does not accept the credentials of Latchkey: its operators must mend that.' }),
+    );
   }
   const message = upstreamMessage ?? 'The bank rejected the unlock and gave no reason.';
   if (httpStatus === null || httpStatus < 400 || httpStatus > 499) return asAnswer(new Problem('rejected', { detail: message }));

@@ -52,7 +52,11 @@ async function discoverJwksUrl(issuer: string): Promise<URL> {
   const failures: unknown[] = [];
   for (const url of metadataUrls(issuer)) {
     try {
-      const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
+      const response = await fetch(url, {
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        headers: { accept: 'application/json' },
+      });
       if (!response.ok) throw new Error(`${url.href} answers ${response.status}`);
       const metadata = metadataSchema.parse(await response.json());
       if (metadata.issuer !== issuer) throw new Error(`${url.href} speaks for ${metadata.issuer}, not for ${issuer}`);

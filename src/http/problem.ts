@@ -100,7 +100,10 @@ export function toProblem(error: unknown): Problem {
     return new Problem('malformed_json', { detail: 'The body cannot be parsed as JSON.' });
   }
   if (reading.success && reading.data.status === 400) return invalid([{ pointer: '', detail: 'did not arrive whole' }]);
-  return new Problem('internal_error', { detail: 'This is no fault of the request. The correlationId leads to its cause in the log.', cause: error });
+  return new Problem('internal_error', {
+    detail: 'This is no fault of the request. The correlationId leads to its cause in the log.',
+    cause: error,
+  });
 }
 
 /** Bad input, every fault named. */

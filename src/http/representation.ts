@@ -52,7 +52,14 @@ export function represent({ record, request, nextAttemptAt }: UnlockView, links:
 /** One line on an unlock request, for lists inside other answers. */
 export function summarize({ correlationId, requestedAt, outcome, verification }: RequestSummary) {
   const state: UnlockAnswer['state'] = outcome === null ? 'running' : 'completed';
-  return { correlationId, state, outcome, verification, requestedAt: requestedAt.toISOString(), links: { self: unlockPath(correlationId) } };
+  return {
+    correlationId,
+    state,
+    outcome,
+    verification,
+    requestedAt: requestedAt.toISOString(),
+    links: { self: unlockPath(correlationId) },
+  };
 }
 
 /** What the newest read of the lock status says in plain words. */
@@ -67,7 +74,16 @@ type Origin = Pick<
   'correlationId' | 'customerId' | 'institutionId' | 'requestedAt' | 'requestedBy' | 'reason' | 'reasonCode' | 'ticket'
 >;
 
-function originOfRequest({ correlationId, customerId, institutionId, requestedAt, actor, reason, reasonCode, ticket }: UnlockRequest): Origin {
+function originOfRequest({
+  correlationId,
+  customerId,
+  institutionId,
+  requestedAt,
+  actor,
+  reason,
+  reasonCode,
+  ticket,
+}: UnlockRequest): Origin {
   return { correlationId, customerId, institutionId, requestedAt, requestedBy: requestedBy(actor), reason, reasonCode, ticket };
 }
 

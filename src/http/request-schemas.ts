@@ -25,7 +25,9 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
   // Examples stand only where a value is required: the page fills them in, and a filter that nobody asked for would hide rows.
   const aCustomer = customerId.meta({ example: EXAMPLE_CUSTOMER_ID });
   const aRequest = correlationId.meta({ example: EXAMPLE_CORRELATION_ID });
-  const maybeCorrelationId = correlationId.optional().meta({ description: 'Any GUID, under which the request is found again; made and returned where it is absent' });
+  const maybeCorrelationId = correlationId
+    .optional()
+    .meta({ description: 'Any GUID, under which the request is found again; made and returned where it is absent' });
   const reason = plainText(500).meta({ description: 'Why the customer is to be unlocked; kept in the audit log' });
   const shared = {
     customerId: filter(customerId, 'For this customer'),
@@ -48,7 +50,9 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
         reason: reasonRequired ? reason : reason.nullish(),
         reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
         ticket: plainText(100).nullish().meta({ description: 'The case or ticket that the unlock belongs to' }),
-        onBehalfOf: plainText(200).nullish().meta({ description: 'With a service token: the human behind the request, as the service asserts' }),
+        onBehalfOf: plainText(200)
+          .nullish()
+          .meta({ description: 'With a service token: the human behind the request, as the service asserts' }),
       },
       'must be a JSON object',
     ),

@@ -21,7 +21,10 @@ export interface HttpServer {
 
 /** The server around the front door. A caller gets 10 s for the headers and 30 s for the whole request; answers may take longer. */
 export function createHttpServer(app: RequestListener): HttpServer {
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, connectionsCheckingInterval: 1_000 }, app);
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    app,
+  );
   server.on('clientError', answerUnreadable);
 
   return {

@@ -45,7 +45,9 @@ export async function claimDataDir({ dataDir, name, say }: ClaimOptions): Promis
   while (!(await createClaim(path, { owner, server: null }))) {
     const found = await readClaim(path);
     if (found !== null && (await isRunning(found.owner))) {
-      throw new DataDirInUseError(`${name}: ${dataDir} is in use by process ${found.owner.pid}. Stop that one, or set DATA_DIR to another directory.`);
+      throw new DataDirInUseError(
+        `${name}: ${dataDir} is in use by process ${found.owner.pid}. Stop that one, or set DATA_DIR to another directory.`,
+      );
     }
     if (found?.server) await endOrphan(found.server, { name, say });
     await rm(path, { force: true });

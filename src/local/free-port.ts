@@ -29,7 +29,9 @@ export interface PortWish {
 export async function choosePort({ purpose, port, startAt, except = [], host = LOOPBACK }: PortWish): Promise<number> {
   if (port !== null) {
     if (await isFree(port, host)) return port;
-    throw new PortTakenError(`Port ${port} for ${purpose} is taken: stop what listens there, set another, or set none to have a free one chosen.`);
+    throw new PortTakenError(
+      `Port ${port} for ${purpose} is taken: stop what listens there, set another, or set none to have a free one chosen.`,
+    );
   }
   for (let candidate = startAt; candidate <= HIGHEST_PORT; candidate += 1) {
     if (!except.includes(candidate) && (await isFree(candidate, host))) return candidate;

@@ -69,7 +69,8 @@ export function postgresEnvironment(): NodeJS.ProcessEnv {
 async function keptPassword(path: string, isNew: boolean): Promise<string> {
   const kept = await readFile(path, 'utf8').catch(() => null);
   if (kept !== null && kept !== '') return kept;
-  if (!isNew) throw new Error(`Postgres: the cluster's password is gone from ${path}. Put it back, or move the data aside to begin with empty data.`);
+  if (!isNew)
+    throw new Error(`Postgres: the cluster's password is gone from ${path}. Put it back, or move the data aside to begin with empty data.`);
   const password = randomBytes(24).toString('base64url');
   await writeFile(`${path}.next`, password, { mode: 0o600 });
   await rename(`${path}.next`, path);

@@ -16,7 +16,10 @@ interface SystemUser {
 export interface Launch {
   /** Whom the cluster's files belong to; null where that is ourselves. */
   readonly owner: SystemUser | null;
-  command(program: string, args: readonly string[]): { readonly command: string; readonly args: readonly string[]; readonly user?: SystemUser };
+  command(
+    program: string,
+    args: readonly string[],
+  ): { readonly command: string; readonly args: readonly string[]; readonly user?: SystemUser };
 }
 
 export interface PostgresPrograms {
@@ -73,10 +76,16 @@ async function findServerUser(): Promise<SystemUser> {
     await run('groupadd', ['--system', '--force', SERVER_USER]);
     await run('useradd', ['--system', '--gid', SERVER_USER, '--no-create-home', '--shell', '/bin/false', SERVER_USER]);
   } catch (error) {
-    throw new Error(`Postgres does not run as root, and a user '${SERVER_USER}' cannot be made. Run as another user, or set DATABASE_URL.`, { cause: error });
+    throw new Error(
+      `Postgres does not run as root, and a user '${SERVER_USER}' cannot be made. Run as another user, or set DATABASE_URL.`,
+      { cause: error },
+    );
   }
   const created = await lookUpUser();
-  if (!created) throw new Error(`Postgres does not run as root, and the new user '${SERVER_USER}' cannot be found. Run as another user, or set DATABASE_URL.`);
+  if (!created)
+    throw new Error(
+      `Postgres does not run as root, and the new user '${SERVER_USER}' cannot be found. Run as another user, or set DATABASE_URL.`,
+    );
   return created;
 }
 
@@ -102,7 +111,15 @@ async function reaches(user: SystemUser, path: string): Promise<boolean> {
 async function launchAcrossClosedDirectories(user: SystemUser, path: string): Promise<Launch> {
   const rights = '+dac_override';
   // Without the securebit access(2) would not count that right, and Postgres looks for its own files by it.
-  const words = ['--securebits=+no_setuid_fixup', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups', `--inh-caps=${rights}`, `--ambient-caps=${rights}`, '--'];
+  const words = [
+    '--securebits=+no_setuid_fixup',
+    `--reuid=${user.uid}`,
+    `--regid=${user.gid}`,
+    '--clear-groups',
+    `--inh-caps=${rights}`,
+    `--ambient-caps=${rights}`,
+    '--',
+  ];
   try {
     await run('setpriv', [...words, 'test', '-x', path], { cwd: '/' });
     return { owner: user, command: (program, args) => ({ command: 'setpriv', args: [...words, program, ...args] }) };

@@ -37,7 +37,15 @@ async function hasGo(): Promise<boolean> {
   );
 }
 
-async function runBuild({ workshop, say, signals }: { workshop: string; say: (line: string) => void; signals: AbortSignal[] }): Promise<void> {
+async function runBuild({
+  workshop,
+  say,
+  signals,
+}: {
+  workshop: string;
+  say: (line: string) => void;
+  signals: AbortSignal[];
+}): Promise<void> {
   const startedAt = Date.now();
   const child = spawn('go', ['install', '-ldflags', '-s -w', PACKAGE], {
     cwd: workshop,
@@ -50,7 +58,8 @@ async function runBuild({ workshop, say, signals }: { workshop: string; say: (li
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (complaint = (complaint + chunk).slice(-4_000)));
   const reminder = setInterval(() => say(`Temporal CLI: still building (${seconds(startedAt)} s).`), SAY_EVERY_MS);
   try {
-    const [code]: unknown[] = await once(child, 'close');
+    const ending: unknown[] = await once(child, 'close');
+    const code = ending[0];
     if (code !== 0) throw new Error(`go install ended with ${String(code)}: ${complaint.trim().split('\n').slice(-3).join(' ')}`);
   } finally {
     clearInterval(reminder);

@@ -32,7 +32,9 @@ export interface Making {
 export async function downloadTemporalCli({ home, say, signal }: Making): Promise<string | null> {
   const sdk = findSdk();
   if (sdk === null) return null;
-  say(`Temporal CLI: none here yet; the Temporal SDK downloads ${TEMPORAL_CLI_VERSION} (about 100 MB, half a minute on a fast line; gives up after a minute of silence).`);
+  say(
+    `Temporal CLI: none here yet; the Temporal SDK downloads ${TEMPORAL_CLI_VERSION} (about 100 MB, half a minute on a fast line; gives up after a minute of silence).`,
+  );
   try {
     return await keepProgram(home, async (workshop) => {
       await runDownload({ sdk, workshop, say, ...(signal ? { signal } : {}) });
@@ -86,7 +88,8 @@ async function runDownload({ sdk, workshop, say, signal }: Download): Promise<vo
     });
   }, WATCH_INTERVAL_MS);
   try {
-    const [code]: unknown[] = await once(child, 'close');
+    const ending: unknown[] = await once(child, 'close');
+    const code = ending[0];
     if (silent) throw new Error('nothing arrived for a minute');
     if (code !== 0) throw new Error(reasonIn(complaint));
   } finally {
@@ -101,6 +104,13 @@ function reasonIn(complaint: string): string {
 
 async function sizeOf(directory: string): Promise<number> {
   const entries = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(entries.map((entry) => stat(join(directory, entry)).then(({ size }) => size, () => 0)));
+  const sizes = await Promise.all(
+    entries.map((entry) =>
+      stat(join(directory, entry)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -97,11 +97,17 @@ async function startServer(options: EmbeddedTemporalOptions, directory: string, 
     const address = `127.0.0.1:${port}`;
     try {
       await claim.recordServer(server.pid);
-      await untilReady(NAME, server, START_LIMIT_MS, readiness({ server, port, uiPort, address, namespace, searchAttributes: options.searchAttributes }));
+      await untilReady(
+        NAME,
+        server,
+        START_LIMIT_MS,
+        readiness({ server, port, uiPort, address, namespace, searchAttributes: options.searchAttributes }),
+      );
       return { address, uiUrl: uiPort === null ? null : `http://127.0.0.1:${uiPort}`, pid: server.pid, stop: server.stop };
     } catch (error) {
       await server.stop();
-      const portSnatched = error instanceof ServerStartError && /address already in use|Only one usage of each socket address/i.test(error.log);
+      const portSnatched =
+        error instanceof ServerStartError && /address already in use|Only one usage of each socket address/i.test(error.log);
       if (triesLeft === 0 || !portSnatched) throw error;
     }
   }
@@ -120,7 +126,10 @@ interface Place {
 }
 
 async function spawnServer(options: EmbeddedTemporalOptions, { directory, port, uiPort, namespace }: Place): Promise<ServerProcess> {
-  const attributes = Object.entries(options.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${typeNames[type]}`]);
+  const attributes = Object.entries(options.searchAttributes).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${typeNames[type]}`,
+  ]);
   // The ports for metrics and HTTP that it is not told it chooses itself, free ones.
   const args = [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'warn'],
@@ -133,7 +142,15 @@ async function spawnServer(options: EmbeddedTemporalOptions, { directory, port, 
     ...attributes,
   ];
   const logFile = join(directory, 'temporal-server.log');
-  return startServerProcess({ name: NAME, command: options.cliPath, args, cwd: directory, logFile, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS });
+  return startServerProcess({
+    name: NAME,
+    command: options.cliPath,
+    args,
+    cwd: directory,
+    logFile,
+    stopSignal: 'SIGTERM',
+    stopLimitMs: STOP_LIMIT_MS,
+  });
 }
 
 interface Readiness extends Pick<EmbeddedTemporalOptions, 'searchAttributes'> {
@@ -172,7 +189,11 @@ async function accepts(port: number): Promise<void> {
 }
 
 /** With data kept from before, the server takes no notice of the attributes that it is started with: what is missing is added here. */
-async function prepareNamespace({ address, namespace, searchAttributes }: Pick<Readiness, 'address' | 'namespace' | 'searchAttributes'>): Promise<void> {
+async function prepareNamespace({
+  address,
+  namespace,
+  searchAttributes,
+}: Pick<Readiness, 'address' | 'namespace' | 'searchAttributes'>): Promise<void> {
   const { Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ address, connectTimeout: 1_000 });
   try {

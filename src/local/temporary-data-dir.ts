@@ -7,7 +7,10 @@ import { claimDataDir, CLAIM_FILE, type ClaimOptions } from './data-dir-claim.js
  * Makes a directory for the data of one run, and first clears away those of runs that were killed, with the servers that they left.
  * @param prefix of the directory's name; directories of other purposes begin otherwise
  */
-export async function makeTemporaryDataDir({ prefix, ...holder }: Omit<ClaimOptions, 'dataDir'> & { readonly prefix: string }): Promise<string> {
+export async function makeTemporaryDataDir({
+  prefix,
+  ...holder
+}: Omit<ClaimOptions, 'dataDir'> & { readonly prefix: string }): Promise<string> {
   for (const entry of await readdir(tmpdir())) {
     if (entry.startsWith(prefix)) await clearIfAbandoned(join(tmpdir(), entry), holder);
   }

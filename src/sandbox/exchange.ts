@@ -29,7 +29,8 @@ export class BodyTooLargeError extends Error {
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
+  const arriving: AsyncIterable<Uint8Array> = request;
+  for await (const chunk of arriving) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
     // Read to the end, though not kept: an unread rest would block the connection for the next request.

@@ -16,11 +16,9 @@ import type { Issuer } from './issuer.js';
 import { createIssuerEndpoints } from './issuer-endpoints.js';
 import type { CustomerSetup } from './script.js';
 
-export type { BankCall, BankEndpoint } from './call-log.js';
-export type { Customer, Customers } from './customers.js';
-export type { TokenWish } from './issuer.js';
-export type { CustomerSetup, CustomerState, Step } from './script.js';
-export { CALLER_CLIENT_ID, callerScopes } from './issuer.js';
+export type { BankCall } from './call-log.js';
+export type { Customers } from './customers.js';
+export type { CustomerSetup } from './script.js';
 
 const BANK_PATH = '/digitalbanking/ux-users';
 const TOKEN_PATH = '/digitalbanking/oauth2/v1/token';

@@ -77,7 +77,7 @@ export async function createIssuer({ issuerUrl, audience, institutionId }: Issue
         ...(wish.name === null ? {} : { name: wish.name ?? 'Sam Support' }),
         ...wish.claims,
       };
-      for (const claim of wish.without ?? []) delete claims[claim];
+      for (const claim of wish.without ?? []) Reflect.deleteProperty(claims, claim);
       const key = wish.forged === true ? unpublished.privateKey : current.privateKey;
       return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: wish.typ ?? 'at+jwt', kid: current.jwk.kid }).sign(key);
     },

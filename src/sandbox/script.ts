@@ -23,10 +23,7 @@ export const stepSchema = z
       .enum(['before_applying', 'after_applying'])
       .optional()
       .describe('No answer: the connection is reset before the unlock is applied, or closed after it was.'),
-    apply: z
-      .boolean()
-      .optional()
-      .describe('Whether the unlock is applied; left out, it is where the answer is the ordinary one or a 2xx.'),
+    apply: z.boolean().optional().describe('Whether the unlock is applied; left out, it is where the answer is the ordinary one or a 2xx.'),
     lockAgain: z.boolean().optional().describe('Somebody locks the customer again right after the unlock.'),
     answerDelayMs: pauseMs.optional().describe('Waits between acting and answering: the unlock is applied in time, the answer is late.'),
     httpStatus: z.int().min(200).max(599).optional().describe('Answers with this status instead of the ordinary answer.'),

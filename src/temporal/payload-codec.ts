@@ -43,7 +43,8 @@ function decrypt(payload: Payload, keys: PayloadKeys): Payload {
   if (encoding === undefined || encoding === null || asText(encoding) !== ENCODING) return payload;
   const id = keyId === undefined || keyId === null ? '' : asText(keyId);
   const key = keys.find(id);
-  if (key === undefined) throw new PayloadDecryptionError(`no key ${JSON.stringify(id.slice(0, 64))} to decrypt a payload with: is it still in PAYLOAD_KEYS?`);
+  if (key === undefined)
+    throw new PayloadDecryptionError(`no key ${JSON.stringify(id.slice(0, 64))} to decrypt a payload with: is it still in PAYLOAD_KEYS?`);
   const data = Buffer.from(payload.data ?? []);
   try {
     const decipher = createDecipheriv(ALGORITHM, key, data.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });

@@ -69,5 +69,7 @@ async function eventuallyFound<Found>(look: () => Promise<Found | null>): Promis
 }
 
 function hasCode(error: unknown, code: number): boolean {
-  return isGrpcServiceError(error) && Number(error.code) === code;
+  if (!isGrpcServiceError(error)) return false;
+  const got: number = error.code;
+  return got === code;
 }

@@ -29,7 +29,12 @@ const PING_TIMEOUT_MS = 2_000;
 const WAIT_AGAIN_MS = 500;
 
 /** The unlock workflows through a Temporal client. */
-export function createUnlockClient({ client, customerRefKey, readTimeoutMs, taskQueue: queue = taskQueue }: UnlockClientParts): UnlockExecutions {
+export function createUnlockClient({
+  client,
+  customerRefKey,
+  readTimeoutMs,
+  taskQueue: queue = taskQueue,
+}: UnlockClientParts): UnlockExecutions {
   const { connection } = client;
   const { namespace } = client.options;
 
@@ -160,9 +165,7 @@ function staticDetails({ institutionId, budget }: UnlockRequest): string {
 /** Errors that say something of the workflow rather than of the way to Temporal. */
 function isKnown(error: unknown): boolean {
   return (
-    error instanceof WorkflowExecutionAlreadyStartedError ||
-    error instanceof WorkflowNotFoundError ||
-    error instanceof WorkflowFailedError
+    error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError
   );
 }
 

@@ -22,7 +22,13 @@ export interface BankAnswer {
 }
 
 export type StatusReading =
-  | { readonly kind: 'read'; readonly lockStatus: LockStatus; readonly flags: StatusFlags; readonly httpStatus: number; readonly durationMs: number }
+  | {
+      readonly kind: 'read';
+      readonly lockStatus: LockStatus;
+      readonly flags: StatusFlags;
+      readonly httpStatus: number;
+      readonly durationMs: number;
+    }
   | { readonly kind: 'unread'; readonly answer: BankAnswer };
 
 export interface CustomerCall {
@@ -53,7 +59,10 @@ interface CustomersParts {
 const CODE_LIMIT = 64;
 
 const errorBody = z.object({ code: z.unknown().optional(), message: z.unknown().optional() });
-const flag = z.boolean().nullish().transform((value) => value ?? undefined);
+const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? undefined);
 // Only `locked` decides anything, so only there an unreadable value makes the whole answer unreadable.
 const otherFlag = flag.catch(undefined);
 const statusFlags: z.ZodType<StatusFlags> = z.object({
@@ -115,7 +124,11 @@ export function createCustomers(parts: CustomersParts): Customers {
 }
 
 /** A token that cannot be had, told as an answer: nothing was sent to the customer's resource. */
-export function withoutToken(result: { readonly reason: string; readonly httpStatus: number | null; readonly retryAfterMs: number | null }): BankAnswer {
+export function withoutToken(result: {
+  readonly reason: string;
+  readonly httpStatus: number | null;
+  readonly retryAfterMs: number | null;
+}): BankAnswer {
   const reason = result.reason;
   return { ...noAnswer(result.httpStatus === 429 ? 'too_fast' : 'not_sent', reason, 0), retryAfterMs: result.retryAfterMs };
 }

@@ -84,7 +84,9 @@ function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): D
 }
 
 function rejectionAt(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(new Error('aborted', { cause: signal.reason })), { once: true }),
+  );
 }
 
 async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string | null> {

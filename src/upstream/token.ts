@@ -32,7 +32,10 @@ export interface TokenSource {
 // What the token endpoint answers (RFC 6749, 5.1); the value goes into a header, so only its characters are let through.
 const tokenAnswer = z.object({
   access_token: z.string().regex(/^[\x21-\x7e]+$/),
-  token_type: z.string().regex(/^bearer$/i).optional(),
+  token_type: z
+    .string()
+    .regex(/^bearer$/i)
+    .optional(),
   expires_in: z.coerce.number().positive().catch(300),
 });
 

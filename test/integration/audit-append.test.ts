@@ -35,7 +35,13 @@ describe('append', () => {
       source: { component: 'api', clientAddress: '127.0.0.1', userAgent: null },
       metadata: { clientId: 'desk', flags: { locked: true, list: [1, 'two', null] } },
     });
-    const finished = sample('customer.unlock.attempt_finished', { correlationId, result: 'retryable', httpStatus: 503, upstreamCode: 'UXU_30001', upstreamMessage: 'later' });
+    const finished = sample('customer.unlock.attempt_finished', {
+      correlationId,
+      result: 'retryable',
+      httpStatus: 503,
+      upstreamCode: 'UXU_30001',
+      upstreamMessage: 'later',
+    });
     const completed = sample('customer.unlock.completed', { correlationId, lockStatus: 'not_locked' });
     for (const event of [requested, finished, completed]) expect(await audit.append(event)).toBe('written');
     const { events, readAt } = await audit.eventsOf(correlationId);
@@ -116,7 +122,8 @@ describe('append', () => {
     try {
       const event = sample('customer.unlock.status_checked');
       // A COMMIT would be the last that the connection said.
-      const last = async (): Promise<unknown> => (await sql(database.url, "SELECT query FROM pg_stat_activity WHERE application_name = 'watched'"))[0]?.query;
+      const last = async (): Promise<unknown> =>
+        (await sql(database.url, "SELECT query FROM pg_stat_activity WHERE application_name = 'watched'"))[0]?.query;
       await createAuditLog(watched).append(event);
       expect(await last()).toMatch(/^INSERT INTO .* ON CONFLICT DO NOTHING$/);
       await createAuditLog(watched).claimAttempt(sampleClaim(event.correlationId ?? ''));

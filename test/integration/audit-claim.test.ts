@@ -33,7 +33,10 @@ describe('claiming an attempt', () => {
     expect(await audit.claimAttempt(sampleClaim(correlationId))).toBe(1);
     await finish(correlationId, 1, 'unknown');
     expect(await audit.claimAttempt(sampleClaim(correlationId, { reviewedAttempt: 1 }))).toBe(2);
-    expect((await recordOf(correlationId)).attempts).toMatchObject([{ attempt: 1, result: 'unknown' }, { attempt: 2, result: null }]);
+    expect((await recordOf(correlationId)).attempts).toMatchObject([
+      { attempt: 1, result: 'unknown' },
+      { attempt: 2, result: null },
+    ]);
   });
 
   test('commits who claimed it, in which workflow and try, and when', async () => {
@@ -43,7 +46,18 @@ describe('claiming an attempt', () => {
     const { runId, executionId, occurredAt, workflowId, institutionId, customerId } = claim;
     const { id } = sample('customer.unlock.attempt_started', { correlationId });
     expect((await audit.eventsOf(correlationId)).events).toMatchObject([
-      { id, action: 'customer.unlock.attempt_started', attempt: 1, activityAttempt: 4, runId, executionId, occurredAt, workflowId, institutionId, customerId },
+      {
+        id,
+        action: 'customer.unlock.attempt_started',
+        attempt: 1,
+        activityAttempt: 4,
+        runId,
+        executionId,
+        occurredAt,
+        workflowId,
+        institutionId,
+        customerId,
+      },
     ]);
   });
 
@@ -117,7 +131,9 @@ describe('claiming an attempt', () => {
       const correlationId = randomUUID();
       const [claimed, ended] = await Promise.all([
         audit.claimAttempt(sampleClaim(correlationId)),
-        audit.append(sample('customer.unlock.completed', { correlationId, outcome: 'cancelled', verification: null })).catch((error: unknown) => error),
+        audit
+          .append(sample('customer.unlock.completed', { correlationId, outcome: 'cancelled', verification: null }))
+          .catch((error: unknown) => error),
       ]);
       const { attempts, completed } = await recordOf(correlationId);
       if (claimed === null) {
@@ -151,6 +167,7 @@ describe('claiming an attempt', () => {
 });
 
 async function waitsForALock(): Promise<void> {
-  const waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+  const waiting =
+    "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
   await eventually(async () => expect(await sql(database.url, waiting)).not.toEqual([]));
 }

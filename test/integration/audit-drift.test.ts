@@ -40,7 +40,8 @@ describe('schema.prisma', () => {
 
   // Postgres does not know which of a view's columns may be null.
   test.each(['unlock_attempt', 'unlock_request'])('has the columns of the view %s', async (view) => {
-    const namesAndTypes = async (url: string): Promise<unknown> => (await sql(url, columnsOf, [view])).map(({ name, type }) => ({ name, type }));
+    const namesAndTypes = async (url: string): Promise<unknown> =>
+      (await sql(url, columnsOf, [view])).map(({ name, type }) => ({ name, type }));
     expect(await namesAndTypes(modelled.url)).toEqual(await namesAndTypes(migrated.url));
   });
 

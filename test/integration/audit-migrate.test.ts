@@ -14,7 +14,10 @@ let names: string[];
 beforeEach(async () => {
   database = await createEmptyDatabase();
   scratch = await mkdtemp(join(tmpdir(), 'latchkey-migrate-'));
-  names = (await readdir(migrationsDir, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+  names = (await readdir(migrationsDir, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 });
 afterEach(async () => {
   await database.drop();
@@ -22,7 +25,10 @@ afterEach(async () => {
 });
 
 const records = (): Promise<Record<string, unknown>[]> =>
-  sql(database.url, 'SELECT migration_name, finished_at IS NOT NULL AS finished, applied_steps_count, logs, rolled_back_at FROM _prisma_migrations ORDER BY started_at');
+  sql(
+    database.url,
+    'SELECT migration_name, finished_at IS NOT NULL AS finished, applied_steps_count, logs, rolled_back_at FROM _prisma_migrations ORDER BY started_at',
+  );
 const deploy = (): Promise<string[]> => withPrismaEngine(database.url, (prisma) => prisma.deploy());
 const plainRecord = (name: string) => ({ migration_name: name, finished: true, applied_steps_count: 1, logs: null, rolled_back_at: null });
 
@@ -68,12 +74,19 @@ describe('migrate', () => {
     expect(await deploy()).toEqual(names);
     expect(await records()).toEqual(names.map(plainRecord));
     expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: [] });
-    const columns = "SELECT column_name, data_type, character_maximum_length, is_nullable, column_default FROM information_schema.columns WHERE table_name = '_prisma_migrations'";
-    const byPrisma = [await sql(database.url, columns), await sql(database.url, 'SELECT migration_name, checksum FROM _prisma_migrations ORDER BY 1')];
+    const columns =
+      "SELECT column_name, data_type, character_maximum_length, is_nullable, column_default FROM information_schema.columns WHERE table_name = '_prisma_migrations'";
+    const byPrisma = [
+      await sql(database.url, columns),
+      await sql(database.url, 'SELECT migration_name, checksum FROM _prisma_migrations ORDER BY 1'),
+    ];
     const other = await createEmptyDatabase();
     try {
       await migrate({ databaseUrl: other.url });
-      expect([await sql(other.url, columns), await sql(other.url, 'SELECT migration_name, checksum FROM _prisma_migrations ORDER BY 1')]).toEqual(byPrisma);
+      expect([
+        await sql(other.url, columns),
+        await sql(other.url, 'SELECT migration_name, checksum FROM _prisma_migrations ORDER BY 1'),
+      ]).toEqual(byPrisma);
     } finally {
       await other.drop();
     }
@@ -89,7 +102,9 @@ describe('migrate', () => {
   test('refuses a migration that was changed after it was applied', async () => {
     await migrate({ databaseUrl: database.url });
     const changed = await copyOfMigrations((text) => `${text}-- one line more\n`);
-    await expect(migrate({ databaseUrl: database.url, migrationsDir: changed })).rejects.toThrow(/was changed after it was applied: restore its file/);
+    await expect(migrate({ databaseUrl: database.url, migrationsDir: changed })).rejects.toThrow(
+      /was changed after it was applied: restore its file/,
+    );
   });
 
   test('takes a checkout with other line endings for the same', async () => {
@@ -119,8 +134,12 @@ describe('migrate', () => {
   test('says what is wrong with a database that is not there, and with a folder that is not there', async () => {
     const nowhere = new URL(database.url);
     nowhere.pathname = '/no_such_database';
-    await expect(migrate({ databaseUrl: nowhere.href })).rejects.toThrow(/cannot connect to the database: .*"no_such_database" does not exist/);
-    await expect(migrate({ databaseUrl: 'postgresql://postgres@localhost:1/x' })).rejects.toThrow(/cannot connect to the database: .*ECONNREFUSED/);
+    await expect(migrate({ databaseUrl: nowhere.href })).rejects.toThrow(
+      /cannot connect to the database: .*"no_such_database" does not exist/,
+    );
+    await expect(migrate({ databaseUrl: 'postgresql://postgres@localhost:1/x' })).rejects.toThrow(
+      /cannot connect to the database: .*ECONNREFUSED/,
+    );
     await mkdir(join(scratch, 'empty'));
     await expect(migrate({ databaseUrl: database.url, migrationsDir: join(scratch, 'missing') })).rejects.toThrow(/no migrations at/);
     await expect(migrate({ databaseUrl: database.url, migrationsDir: join(scratch, 'empty') })).rejects.toThrow(/no migrations at/);
@@ -139,7 +158,8 @@ describe('the login that migrates', () => {
     own.password = password;
     url = own.href;
   }
-  const ownDatabase = (): Promise<unknown> => sql(database.url, `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO ${login}`);
+  const ownDatabase = (): Promise<unknown> =>
+    sql(database.url, `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO ${login}`);
   afterEach(async () => {
     await sql(database.url, `REASSIGN OWNED BY ${login} TO CURRENT_USER; DROP OWNED BY ${login}`);
     await sql(database.url, `DROP ROLE ${login}`);
@@ -148,7 +168,8 @@ describe('the login that migrates', () => {
   // The roles may stand from other databases of the cluster: then even CREATEROLE cannot take their membership, from Postgres 16 on.
   const grantAdmin = (): Promise<unknown> =>
     sql(database.url, `GRANT latchkey_owner, latchkey_app, latchkey_auditor, latchkey_sealer TO ${login} WITH ADMIN OPTION`);
-  const revokeMembership = (): Promise<unknown> => sql(database.url, `REVOKE latchkey_app, latchkey_auditor, latchkey_sealer FROM ${login}`);
+  const revokeMembership = (): Promise<unknown> =>
+    sql(database.url, `REVOKE latchkey_app, latchkey_auditor, latchkey_sealer FROM ${login}`);
 
   test('may be a plain one with CREATEROLE that owns the database, and then serves with one URL', async () => {
     await migrateElsewhere();

@@ -28,7 +28,9 @@ export interface PrismaEngine {
 // The binding has room for one instance; a second one would share its memory.
 let loaded: Promise<void> | undefined;
 async function load(): Promise<void> {
-  const code = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg').replace(/\.js$/, '.wasm');
+  const code = createRequire(import.meta.url)
+    .resolve('@prisma/schema-engine-wasm/schema_engine_bg')
+    .replace(/\.js$/, '.wasm');
   const { instance } = await WebAssembly.instantiate(await readFile(code), { './schema_engine_bg.js': { ...engine } });
   engine.__wbg_set_wasm(instance.exports);
   const start = instance.exports.__wbindgen_start;
@@ -50,7 +52,11 @@ async function startPrismaEngine(databaseUrl: string, pools: pg.Pool[]): Promise
   const schema = await readFile(schemaPath, 'utf8');
   // The engine makes no DDL of views; as models of another schema file they tell their columns all the same.
   const files = [{ path: schemaPath, content: schema.replace(/^view /gm, 'model ') }];
-  const prisma = await engine.SchemaEngine.new({ datamodels: [[schemaPath, schema]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)));
+  const prisma = await engine.SchemaEngine.new(
+    { datamodels: [[schemaPath, schema]] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)),
+  );
   const migrationsList = await listMigrations();
   return {
     deploy: async () => (await prisma.applyMigrations({ migrationsList, filters: noFilters })).appliedMigrationNames,

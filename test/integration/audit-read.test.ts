@@ -16,7 +16,12 @@ const requests = [0, 1, 2, 3, 4, 5, 5].map((at, index) => {
   const requested = sample('customer.unlock.requested', { ...common, occurredAt: minute(at), actorId });
   const attempts = [
     sample('customer.unlock.attempt_started', { ...common, occurredAt: minute(at) }),
-    sample('customer.unlock.attempt_finished', { ...common, occurredAt: minute(at), httpStatus: index === 4 ? 404 : 204, result: index === 4 ? 'rejected' : 'succeeded' }),
+    sample('customer.unlock.attempt_finished', {
+      ...common,
+      occurredAt: minute(at),
+      httpStatus: index === 4 ? 404 : 204,
+      result: index === 4 ? 'rejected' : 'succeeded',
+    }),
   ];
   const completed = sample('customer.unlock.completed', {
     ...common,
@@ -87,10 +92,17 @@ describe('a list of events', () => {
     ['actor', { actor: 'agent-2' }, (event) => event.actorId === 'agent-2'],
     ['from, inclusive', { from: minute(5) }, (event) => event.occurredAt >= minute(5)],
     ['to, exclusive', { to: minute(5) }, (event) => event.occurredAt < minute(5)],
-    ['all at once', { customerId: 'customer-1', result: 'rejected', from: minute(4), to: minute(5) }, (event) => event.result === 'rejected'],
+    [
+      'all at once',
+      { customerId: 'customer-1', result: 'rejected', from: minute(4), to: minute(5) },
+      (event) => event.result === 'rejected',
+    ],
     ['hostile text', { actor: "x' OR '1'='1" }, () => false],
   ])('filtered by %s shows just what matches', async (_name, filters, matches) => {
-    const expected = [...ours].reverse().filter(matches).map(({ id }) => id);
+    const expected = [...ours]
+      .reverse()
+      .filter(matches)
+      .map(({ id }) => id);
     expect((await allEvents(filters, 2)).map(({ id }) => id)).toEqual(expected);
   });
 
@@ -104,7 +116,9 @@ describe('a list of events', () => {
 
 describe('a list of requests', () => {
   // The two of the same moment are in the order of their ids.
-  const [five = 5, six = 6] = [5, 6].sort((left, right) => ((requests[left]?.correlationId ?? '') < (requests[right]?.correlationId ?? '') ? 1 : -1));
+  const [five = 5, six = 6] = [5, 6].sort((left, right) =>
+    (requests[left]?.correlationId ?? '') < (requests[right]?.correlationId ?? '') ? 1 : -1,
+  );
   const newestFirst = [five, six, 4, 3, 2, 1, 0];
 
   test.each([1, 2, 200])('is newest first, complete and without repetition in pages of %d', async (limit) => {

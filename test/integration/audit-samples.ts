@@ -55,7 +55,12 @@ export function sampleClaim(correlationId: string, claim: Partial<AttemptClaim> 
 }
 
 /** Runs one statement over a connection of its own; `settings` are those of the session, such as the role. */
-export async function sql(databaseUrl: string, text: string, values: readonly unknown[] = [], settings = ''): Promise<Record<string, unknown>[]> {
+export async function sql(
+  databaseUrl: string,
+  text: string,
+  values: readonly unknown[] = [],
+  settings = '',
+): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: databaseUrl, options: settings });
   await client.connect();
   try {

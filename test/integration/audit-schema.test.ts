@@ -89,13 +89,20 @@ describe('the columns of an event', () => {
 });
 
 describe('what stands in the log', () => {
-  const changes = ['UPDATE audit_event SET reason = $$other$$', 'UPDATE audit_event SET reason = NULL WHERE false', 'DELETE FROM audit_event', 'TRUNCATE audit_event'];
+  const changes = [
+    'UPDATE audit_event SET reason = $$other$$',
+    'UPDATE audit_event SET reason = NULL WHERE false',
+    'DELETE FROM audit_event',
+    'TRUNCATE audit_event',
+  ];
   const overwrite =
     "INSERT INTO audit_event (id, occurred_at, action, actor_type, actor_id) VALUES (gen_random_uuid(), now(), 'audit.viewed', 'user', 'x') ON CONFLICT (id) DO UPDATE SET reason = 'x'";
   const superuser = '';
 
   test.each([
-    ...['latchkey_app', 'latchkey_auditor', 'latchkey_sealer'].flatMap((role) => changes.map((change) => [role, change, as(role), '42501'])),
+    ...['latchkey_app', 'latchkey_auditor', 'latchkey_sealer'].flatMap((role) =>
+      changes.map((change) => [role, change, as(role), '42501']),
+    ),
     ...[...changes, overwrite].flatMap((change) => [
       ['latchkey_owner', change, as('latchkey_owner'), 'LK000'],
       ['a superuser', change, superuser, 'LK000'],
@@ -120,28 +127,44 @@ describe('what stands in the log', () => {
     await expect(overriding).rejects.toMatchObject({ code: '42501' });
   });
 
-  test.each([superuser, as('latchkey_owner'), '-c session_replication_role=replica'])('the database stamps time and transaction itself (%s)', async (settings) => {
-    const id = randomUUID();
-    await write({ ...sample('audit.viewed'), id, recordedAt: new Date(0), xid: '3' }, settings);
-    const [row] = await sql(database.url, "SELECT recorded_at > now() - interval '1 hour' AS fresh, xid::text <> '3' AS own FROM audit_event WHERE id = $1", [id]);
-    expect(row).toEqual({ fresh: true, own: true });
-  });
+  test.each([superuser, as('latchkey_owner'), '-c session_replication_role=replica'])(
+    'the database stamps time and transaction itself (%s)',
+    async (settings) => {
+      const id = randomUUID();
+      await write({ ...sample('audit.viewed'), id, recordedAt: new Date(0), xid: '3' }, settings);
+      const [row] = await sql(
+        database.url,
+        "SELECT recorded_at > now() - interval '1 hour' AS fresh, xid::text <> '3' AS own FROM audit_event WHERE id = $1",
+        [id],
+      );
+      expect(row).toEqual({ fresh: true, own: true });
+    },
+  );
 
   test.each(['latchkey_auditor', 'latchkey_sealer'])('%s reads table and views and writes nothing', async (role) => {
-    for (const relation of ['audit_event', 'unlock_attempt', 'unlock_request']) await sql(database.url, `SELECT * FROM ${relation}`, [], as(role));
+    for (const relation of ['audit_event', 'unlock_attempt', 'unlock_request'])
+      await sql(database.url, `SELECT * FROM ${relation}`, [], as(role));
     await expect(write(sample('audit.viewed'), as(role))).rejects.toMatchObject({ code: '42501' });
   });
 
   test('nobody else reads anything, and no role of ours can log in', async () => {
     await sql(database.url, 'CREATE ROLE latchkey_test_stranger NOLOGIN').catch(() => {});
     for (const relation of ['audit_event', 'unlock_attempt', 'unlock_request']) {
-      await expect(sql(database.url, `SELECT * FROM ${relation}`, [], as('latchkey_test_stranger'))).rejects.toMatchObject({ code: '42501' });
+      await expect(sql(database.url, `SELECT * FROM ${relation}`, [], as('latchkey_test_stranger'))).rejects.toMatchObject({
+        code: '42501',
+      });
     }
-    expect(await sql(database.url, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'latchkey\\_%' AND (rolcanlogin OR rolsuper OR rolbypassrls)")).toEqual([]);
+    expect(
+      await sql(
+        database.url,
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE 'latchkey\\_%' AND (rolcanlogin OR rolsuper OR rolbypassrls)",
+      ),
+    ).toEqual([]);
   });
 
   test('table, views and functions belong to latchkey_owner, and the functions find nothing by search path', async () => {
-    const relations = "SELECT relname FROM pg_class WHERE relname IN ('audit_event', 'unlock_attempt', 'unlock_request') AND relowner = 'latchkey_owner'::regrole";
+    const relations =
+      "SELECT relname FROM pg_class WHERE relname IN ('audit_event', 'unlock_attempt', 'unlock_request') AND relowner = 'latchkey_owner'::regrole";
     expect(await sql(database.url, relations)).toHaveLength(3);
     const functions = "SELECT proconfig FROM pg_proc WHERE proname LIKE 'audit\\_event\\_%' AND proowner = 'latchkey_owner'::regrole";
     expect(await sql(database.url, functions)).toEqual(Array(2).fill({ proconfig: ['search_path=pg_catalog, pg_temp'] }));
@@ -197,7 +220,8 @@ describe('the views', () => {
     const attempt = { ...common, workflow_id: `unlock-${correlationId}` };
     const silence = { http_status: null, upstream_code: null, upstream_message: null, duration_ms: null };
     const told = { http_status: 503, upstream_code: 'UXU_30001', upstream_message: 'later', duration_ms: 7 };
-    const read = (view: string): Promise<unknown[]> => sql(database.url, `SELECT * FROM ${view} WHERE correlation_id = $1 ORDER BY 4`, [correlationId], as('latchkey_auditor'));
+    const read = (view: string): Promise<unknown[]> =>
+      sql(database.url, `SELECT * FROM ${view} WHERE correlation_id = $1 ORDER BY 4`, [correlationId], as('latchkey_auditor'));
     expect(await read('unlock_attempt')).toEqual([
       { ...attempt, attempt: 1, started_at: at(1), finished_at: at(2), result: 'retryable', ...told },
       { ...attempt, attempt: 2, started_at: at(3), finished_at: null, result: null, ...silence },

@@ -23,7 +23,11 @@ function connect(databaseUrl: string, settings: Partial<Parameters<typeof connec
   open.push(connection);
   return connection;
 }
-const failureOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'it resolved', (error: unknown) => error);
+const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'it resolved',
+    (error: unknown) => error,
+  );
 /** Each way to the database, the model's and the plain statement's. */
 async function failuresOf(audit: AuditLog): Promise<unknown[]> {
   const event = sample('customer.unlock.status_checked');
@@ -32,7 +36,8 @@ async function failuresOf(audit: AuditLog): Promise<unknown[]> {
 
 describe('a database that is away', () => {
   test.each(['127.0.0.1', 'localhost'])('is told where nothing listens on %s', async (host) => {
-    for (const error of await failuresOf(createAuditLog(connect(`postgresql://app@${host}:1/latchkey`)))) expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
+    for (const error of await failuresOf(createAuditLog(connect(`postgresql://app@${host}:1/latchkey`))))
+      expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
   });
 
   test('is told where a server accepts and never answers', async () => {
@@ -50,7 +55,8 @@ describe('a database that is away', () => {
     noDatabase.pathname = '/no_such_database';
     noLogin.username = 'latchkey_app';
     for (const { href } of [noDatabase, noLogin]) {
-      for (const error of await failuresOf(createAuditLog(connect(href)))) expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
+      for (const error of await failuresOf(createAuditLog(connect(href))))
+        expect([error, isDatabaseUnavailable(error)]).toEqual([error, true]);
     }
   });
 
@@ -68,9 +74,11 @@ describe('a database that is away', () => {
     const { prisma } = connect(database.url, { poolSize: 1, onError: (error) => broken.push(error) });
     const audit = createAuditLog({ prisma });
     await audit.ping();
-    const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'latchkey-app' AND datname = current_database()";
+    const end =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'latchkey-app' AND datname = current_database()";
     const slow = failureOf(prisma.$queryRaw`SELECT pg_sleep(60)::text`);
-    const sleeping = "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid() AND datname = current_database()";
+    const sleeping =
+      "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid() AND datname = current_database()";
     await eventually(async () => expect(await sql(database.url, sleeping)).toHaveLength(1));
     await sql(database.url, end);
     expect([await slow, isDatabaseUnavailable(await slow)]).toEqual([await slow, true]);
@@ -115,7 +123,17 @@ describe('a connection', () => {
         SELECT current_user::text, current_setting('work_mem') AS work_mem, current_setting('statement_timeout') AS statement,
           current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle,
           current_setting('transaction_isolation') AS isolation, current_setting('application_name') AS name`,
-    ).toEqual([{ current_user: role, work_mem: '5MB', statement: '4s', lock: '3s', idle: '4s', isolation: 'read committed', name: role.replace('_', '-') }]);
+    ).toEqual([
+      {
+        current_user: role,
+        work_mem: '5MB',
+        statement: '4s',
+        lock: '3s',
+        idle: '4s',
+        isolation: 'read committed',
+        name: role.replace('_', '-'),
+      },
+    ]);
   });
 
   test('without a role is the login itself', async () => {

@@ -15,7 +15,12 @@ async function unlock(customerId: string) {
 }
 
 const begun = ['requested', 'status_checked locked', 'attempt_started 1'];
-const unlockedAtSecond = ['status_checked locked', 'attempt_started 2', 'attempt_finished 2 succeeded 204', 'completed unlocked confirmed not_locked'];
+const unlockedAtSecond = [
+  'status_checked locked',
+  'attempt_started 2',
+  'attempt_finished 2 succeeded 204',
+  'completed unlocked confirmed not_locked',
+];
 
 describe('a bank that', () => {
   it('answers 503 twice is asked a third time, its status read before every PUT but the first', async () => {
@@ -100,7 +105,11 @@ describe('a bank that', () => {
     expect(story).toEqual([...begun, 'attempt_finished 1 rejected 409', 'completed not_locked not_locked']);
   });
 
-  it.each([['html-502', 502], ['wrong-content-type', 503], ['huge-body', 503]])('answers what cannot be read (%s) is judged by its status alone', async (customerId, httpStatus) => {
+  it.each([
+    ['html-502', 502],
+    ['wrong-content-type', 503],
+    ['huge-body', 503],
+  ])('answers what cannot be read (%s) is judged by its status alone', async (customerId, httpStatus) => {
     const { answer, story } = await unlock(customerId);
     expect(answer.status).toBe(204);
     expect(story).toEqual([...begun, `attempt_finished 1 retryable ${httpStatus}`, ...unlockedAtSecond]);
@@ -112,12 +121,20 @@ describe('a bank that', () => {
     expect(story).toEqual([...begun, 'attempt_finished 1 succeeded 200', 'completed unlocked confirmed not_locked']);
   });
 
-  it.each(['answer-lost', 'late-answer'])('unlocks without telling (%s) is not asked twice: the unlock is attributed', async (customerId) => {
-    const { answer, story, puts } = await unlock(customerId);
-    expect(answer.status).toBe(204);
-    expect(story).toEqual([...begun, 'attempt_finished 1 unknown', 'status_checked not_locked', 'completed unlocked attributed not_locked']);
-    expect(puts).toHaveLength(1);
-  });
+  it.each(['answer-lost', 'late-answer'])(
+    'unlocks without telling (%s) is not asked twice: the unlock is attributed',
+    async (customerId) => {
+      const { answer, story, puts } = await unlock(customerId);
+      expect(answer.status).toBe(204);
+      expect(story).toEqual([
+        ...begun,
+        'attempt_finished 1 unknown',
+        'status_checked not_locked',
+        'completed unlocked attributed not_locked',
+      ]);
+      expect(puts).toHaveLength(1);
+    },
+  );
 
   it('breaks the connection before it unlocks is asked again once the status says locked', async () => {
     const { answer, story } = await unlock('reset-before');
@@ -130,7 +147,11 @@ describe('a bank that', () => {
     expect(answer.status).toBe(204);
     expect(story.at(-1)).toBe('completed unlocked still_locked locked');
     const { body } = await latchkey.call(`/v1/unlocks/${correlationId}`);
-    expect(body).toMatchObject({ outcome: 'unlocked', verification: 'still_locked', diagnosis: expect.stringContaining('guessing the password') });
+    expect(body).toMatchObject({
+      outcome: 'unlocked',
+      verification: 'still_locked',
+      diagnosis: expect.stringContaining('guessing the password'),
+    });
   });
 
   it('cannot tell the status at first is asked again before any PUT', async () => {
@@ -154,7 +175,9 @@ describe('what the bank writes', () => {
       script: [{ httpStatus: 403, code: 'ODD_1', message: `line one\n${'x'.repeat(600)}` }],
     });
     const { correlationId } = await unlock('talkative');
-    const [row] = await latchkey.sql('select upstream_code, upstream_message from unlock_attempt where correlation_id = $1', [correlationId]);
+    const [row] = await latchkey.sql('select upstream_code, upstream_message from unlock_attempt where correlation_id = $1', [
+      correlationId,
+    ]);
     expect(row).toMatchObject({ upstream_code: 'ODD_1', upstream_message: expect.stringMatching(/^line one\\u000ax{486}$/) });
   });
 

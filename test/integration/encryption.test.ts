@@ -79,10 +79,16 @@ describe('the codec server', () => {
   it('decodes for whoever may steer unlocks, and for the embedded UI by its capability', async () => {
     const body = await sealedInput();
     const authorization = `Bearer ${await latchkey.sandbox.mintToken({ scopes: ['unlocks:operate'] })}`;
-    for (const answer of [await post('/decode', { headers: { authorization, origin: UI }, body }), await post(`/ui/${CAPABILITY}/decode`, { body })]) {
+    for (const answer of [
+      await post('/decode', { headers: { authorization, origin: UI }, body }),
+      await post(`/ui/${CAPABILITY}/decode`, { body }),
+    ]) {
       expect(answer.status).toBe(200);
       const { payloads } = (await answer.json()) as { payloads: { data: string }[] };
-      expect(JSON.parse(Buffer.from(payloads[0]?.data ?? '', 'base64').toString())).toMatchObject({ customerId: 'locked-2', reason: 'marked-reason' });
+      expect(JSON.parse(Buffer.from(payloads[0]?.data ?? '', 'base64').toString())).toMatchObject({
+        customerId: 'locked-2',
+        reason: 'marked-reason',
+      });
       expect(answer.headers.get('cache-control')).toBe('no-store');
     }
   });
@@ -112,7 +118,10 @@ describe('the codec server', () => {
   });
 
   it('says which key it lacks, and what it cannot read', async () => {
-    const metadata = { encoding: Buffer.from('binary/encrypted').toString('base64'), 'encryption-key-id': Buffer.from('gone').toString('base64') };
+    const metadata = {
+      encoding: Buffer.from('binary/encrypted').toString('base64'),
+      'encryption-key-id': Buffer.from('gone').toString('base64'),
+    };
     const lacking = await post(`/ui/${CAPABILITY}/decode`, { body: { payloads: [{ metadata, data: 'AAAA' }] } });
     expect(lacking.status).toBe(422);
     expect(await lacking.json()).toMatchObject({ message: expect.stringContaining('"gone"') });

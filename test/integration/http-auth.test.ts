@@ -158,7 +158,11 @@ describe('the issuer', () => {
   it('that speaks for another one is not believed', async () => {
     const wrong = await openFrontDoor({ issuerUrl: `${issuer.url}/` });
     try {
-      expectCode(await wrong.send({ path: PATH, token: await issuer.token({ claims: { iss: `${issuer.url}/` } }) }), 503, 'temporarily_unavailable');
+      expectCode(
+        await wrong.send({ path: PATH, token: await issuer.token({ claims: { iss: `${issuer.url}/` } }) }),
+        503,
+        'temporarily_unavailable',
+      );
     } finally {
       await wrong.close();
     }
@@ -182,4 +186,3 @@ describe('the issuer', () => {
     }
   });
 });
-

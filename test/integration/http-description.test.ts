@@ -59,22 +59,43 @@ describe('/openapi.json', () => {
 
   it('has no pattern that readers without Unicode property escapes cannot read', async () => {
     const { text } = await door.send({ path: '/openapi.json' });
-    const patterns = [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, literal = '""']) => z.string().parse(JSON.parse(literal)));
+    const patterns = [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, literal = '""']) =>
+      z.string().parse(JSON.parse(literal)),
+    );
     expect(patterns.length).toBeGreaterThan(3);
     for (const pattern of patterns) expect(pattern).not.toMatch(/\\p\{/i);
   });
 
   it('says which headers and queries a route takes', async () => {
     const { paths } = descriptionSchema.parse((await door.send({ path: '/openapi.json' })).body);
-    expect(paths['/v1/customers/{customerId}:unlock-user']?.put?.parameters).toContainEqual({ name: 'correlationId', in: 'header', required: true });
+    expect(paths['/v1/customers/{customerId}:unlock-user']?.put?.parameters).toContainEqual({
+      name: 'correlationId',
+      in: 'header',
+      required: true,
+    });
     const query = paths['/v1/audit/events']?.get?.parameters?.map(({ name }) => name);
-    expect(query).toEqual(['correlationId', 'customerId', 'action', 'result', 'outcome', 'httpStatus', 'actor', 'from', 'to', 'limit', 'cursor']);
+    expect(query).toEqual([
+      'correlationId',
+      'customerId',
+      'action',
+      'result',
+      'outcome',
+      'httpStatus',
+      'actor',
+      'from',
+      'to',
+      'limit',
+      'cursor',
+    ]);
   });
 });
 
 describe('/readyz', () => {
   it('says which part is not there', async () => {
-    expect(await door.send({ path: '/readyz' })).toMatchObject({ httpStatus: 200, body: { status: 'ready', parts: [{ part: 'postgres', ready: true }] } });
+    expect(await door.send({ path: '/readyz' })).toMatchObject({
+      httpStatus: 200,
+      body: { status: 'ready', parts: [{ part: 'postgres', ready: true }] },
+    });
     const gone = async (): Promise<never> => {
       throw new Error('connection refused');
     };
@@ -85,7 +106,10 @@ describe('/readyz', () => {
     const lame = await openFrontDoor({ issuerUrl: issuer.url, readiness });
     try {
       const reply = await lame.send({ path: '/readyz' });
-      const parts = [{ part: 'postgres', ready: true }, { part: 'temporal', ready: false }];
+      const parts = [
+        { part: 'postgres', ready: true },
+        { part: 'temporal', ready: false },
+      ];
       expect([reply.httpStatus, reply.body, reply.headers['retry-after']]).toEqual([503, { status: 'not_ready', parts }, '5']);
       expect(reply.text).not.toContain('refused');
     } finally {
@@ -94,9 +118,15 @@ describe('/readyz', () => {
   });
 
   it('takes a part that does not answer for one that is not there', async () => {
-    const lame = await openFrontDoor({ issuerUrl: issuer.url, readiness: [{ part: 'postgres', check: () => new Promise<void>(() => undefined) }] });
+    const lame = await openFrontDoor({
+      issuerUrl: issuer.url,
+      readiness: [{ part: 'postgres', check: () => new Promise<void>(() => undefined) }],
+    });
     try {
-      expect(await lame.send({ path: '/readyz' })).toMatchObject({ httpStatus: 503, body: { parts: [{ part: 'postgres', ready: false }] } });
+      expect(await lame.send({ path: '/readyz' })).toMatchObject({
+        httpStatus: 503,
+        body: { parts: [{ part: 'postgres', ready: false }] },
+      });
     } finally {
       await lame.close();
     }

@@ -15,7 +15,15 @@ import { startWorker } from '../../src/temporal/worker.js';
 import { createUpstream } from '../../src/upstream/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
-import { INSTITUTION, openFrontDoor, settings, startForeignIssuer, type ForeignIssuer, type FrontDoor, type Reply } from '../support/front-door.js';
+import {
+  INSTITUTION,
+  openFrontDoor,
+  settings,
+  startForeignIssuer,
+  type ForeignIssuer,
+  type FrontDoor,
+  type Reply,
+} from '../support/front-door.js';
 import { PAYLOAD_KEYS } from '../support/latchkey.js';
 import { testTemporal, uniqueTaskQueue } from '../support/temporal.js';
 
@@ -152,7 +160,11 @@ describe('POST /v1/unlocks', () => {
   it('accepts with 202, makes a correlationId where none came, and shows the request from then on', async () => {
     const reply = await post({ customerId: 'locked-2', reason: 'called in', ticket: 'T-1' });
     const accepted = unlockSchema.parse(reply.body);
-    expect([reply.httpStatus, reply.headers.location, reply.headers.correlationid]).toEqual([202, accepted.links.self, accepted.correlationId]);
+    expect([reply.httpStatus, reply.headers.location, reply.headers.correlationid]).toEqual([
+      202,
+      accepted.links.self,
+      accepted.correlationId,
+    ]);
     expect(accepted).toMatchObject({ customerId: 'locked-2', state: 'running', reason: 'called in', ticket: 'T-1' });
     await eventually(async () => {
       const shown = await read(accepted.links.self);
@@ -262,13 +274,15 @@ describe('reading', () => {
       ids.unshift(unlockSchema.parse(reply.body).correlationId);
     }
     const seen: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const page = unlockPageSchema.parse((await read(`/v1/unlocks?actor=lister&limit=2${cursor && `&cursor=${cursor}`}`)).body);
       seen.push(...page.items.map(({ correlationId }) => correlationId));
       cursor = page.nextCursor;
     }
     expect(seen).toEqual(ids);
-    const filtered = unlockPageSchema.parse((await read('/v1/unlocks?actor=lister&customerId=locked-7&outcome=unlocked&state=completed')).body);
+    const filtered = unlockPageSchema.parse(
+      (await read('/v1/unlocks?actor=lister&customerId=locked-7&outcome=unlocked&state=completed')).body,
+    );
     expect(filtered.items.map(({ customerId }) => customerId)).toEqual(['locked-7']);
   });
 
@@ -298,7 +312,9 @@ describe('reading', () => {
     const correlationId = randomUUID();
     await put('locked-9', correlationId);
     const first = auditEventPageSchema.parse((await read(`/v1/audit/events?correlationId=${correlationId}&limit=2`)).body);
-    const second = auditEventPageSchema.parse((await read(`/v1/audit/events?correlationId=${correlationId}&cursor=${first.nextCursor}`)).body);
+    const second = auditEventPageSchema.parse(
+      (await read(`/v1/audit/events?correlationId=${correlationId}&cursor=${first.nextCursor}`)).body,
+    );
     const actions = [...first.items, ...second.items].map(({ action }) => action.replace('customer.unlock.', ''));
     expect(actions).toEqual(['completed', 'attempt_finished', 'attempt_started', 'status_checked', 'requested']);
     expect(second.nextCursor).toBeNull();

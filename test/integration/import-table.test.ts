@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-const { default: config } = (await import('../../.dependency-cruiser.mjs' as string)) as { default: { forbidden: { name: string }[] } };
+const { default: config } = (await import(new URL('../../.dependency-cruiser.mjs', import.meta.url).href)) as {
+  default: { forbidden: { name: string }[] };
+};
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** For each rule the room in which it is broken, and by what. */
@@ -40,7 +42,8 @@ let tree: string;
 let violations: string;
 beforeAll(() => {
   tree = mkdtempSync(join(tmpdir(), 'latchkey-test-imports-'));
-  for (const file of ['package.json', 'tsconfig.json', 'node_modules', '.dependency-cruiser.mjs']) symlinkSync(join(root, file), join(tree, file));
+  for (const file of ['package.json', 'tsconfig.json', 'node_modules', '.dependency-cruiser.mjs'])
+    symlinkSync(join(root, file), join(tree, file));
   for (const room of [...targets, 'activities']) put(`${room}/target.ts`, 'export const target = 1;');
   put('src/audit/circle.ts', "import './no-circles.js';");
   for (const [rule, [room, text]] of Object.entries(offenders)) put(fileOf(rule, room), text);
@@ -56,7 +59,14 @@ function put(file: string, text: string): void {
 function cruise(folder: string): string {
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    [join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.mjs', 'src', 'workflows', 'activities'],
+    [
+      join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs'),
+      '--config',
+      '.dependency-cruiser.mjs',
+      'src',
+      'workflows',
+      'activities',
+    ],
     { cwd: folder, encoding: 'utf8' },
   );
   return stdout + stderr;

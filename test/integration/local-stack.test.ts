@@ -43,9 +43,20 @@ async function postgresIn(directory: string, port: number | null = null): Promis
   return postgres;
 }
 
-async function temporalIn(directory: string | null, more: Partial<Parameters<typeof startEmbeddedTemporal>[0]> = {}): Promise<EmbeddedTemporal> {
+async function temporalIn(
+  directory: string | null,
+  more: Partial<Parameters<typeof startEmbeddedTemporal>[0]> = {},
+): Promise<EmbeddedTemporal> {
   const dataDir = directory === null ? null : join(root, directory, 'temporal');
-  const temporal = startEmbeddedTemporal({ cliPath, dataDir, port: null, uiPort: null, searchAttributes: { CorrelationId: 'KEYWORD' }, say, ...more });
+  const temporal = startEmbeddedTemporal({
+    cliPath,
+    dataDir,
+    port: null,
+    uiPort: null,
+    searchAttributes: { CorrelationId: 'KEYWORD' },
+    say,
+    ...more,
+  });
   started.push(temporal);
   return temporal;
 }
@@ -84,7 +95,9 @@ describe('embedded Postgres', () => {
 
   it('listens on loopback alone, and lets nobody in without the password', async () => {
     const { url } = await postgresIn('a');
-    expect(await query(url, "SELECT current_setting('listen_addresses') AS on, current_setting('unix_socket_directories') AS socket")).toEqual([{ on: '127.0.0.1', socket: '' }]);
+    expect(
+      await query(url, "SELECT current_setting('listen_addresses') AS on, current_setting('unix_socket_directories') AS socket"),
+    ).toEqual([{ on: '127.0.0.1', socket: '' }]);
     const wrong = new URL(url);
     wrong.password = 'guess';
     await expect(query(wrong.href, 'SELECT 1')).rejects.toThrow('password authentication failed');
@@ -141,7 +154,9 @@ describe('embedded Postgres', () => {
 describe('embedded Temporal', () => {
   it('answers for its namespace, with the search attributes there', async () => {
     const { address } = await temporalIn(null, { namespace: 'bank' });
-    const { customAttributes } = await withTemporal(address, (_, connection) => connection.operatorService.listSearchAttributes({ namespace: 'bank' }));
+    const { customAttributes } = await withTemporal(address, (_, connection) =>
+      connection.operatorService.listSearchAttributes({ namespace: 'bank' }),
+    );
     expect(Object.keys(customAttributes)).toEqual(['CorrelationId']);
   });
 
@@ -187,7 +202,15 @@ describe('embedded Temporal', () => {
 describe('a server process', () => {
   it('ends by force, with all that it started, where it does not end when told', async () => {
     const script = 'trap "" TERM; sh -c "echo \\$\\$; while :; do sleep 0.1; done"';
-    const server = await startServerProcess({ name: 'stubborn', command: 'sh', args: ['-c', script], cwd: root, logFile: join(root, 'log'), stopSignal: 'SIGTERM', stopLimitMs: 200 });
+    const server = await startServerProcess({
+      name: 'stubborn',
+      command: 'sh',
+      args: ['-c', script],
+      cwd: root,
+      logFile: join(root, 'log'),
+      stopSignal: 'SIGTERM',
+      stopLimitMs: 200,
+    });
     const childPid = await eventually(async () => {
       const pid = Number(await server.log());
       expect(pid).toBeGreaterThan(0);
@@ -211,7 +234,10 @@ describe('the process that holds the stack', () => {
   async function startHolder(): Promise<Stack> {
     const script = join(import.meta.dirname, '..', 'support', 'local-stack-process.ts');
     // A group of its own, as under a terminal.
-    const holder = spawn(process.execPath, ['--import', 'tsx', script, join(root, 'a'), cliPath], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    const holder = spawn(process.execPath, ['--import', 'tsx', script, join(root, 'a'), cliPath], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     holders.push(holder);
     const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
     const nextLine = async (): Promise<unknown> => {

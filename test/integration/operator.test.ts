@@ -22,7 +22,12 @@ async function begin(customerId: string, setup: CustomerSetup) {
   const handle = latchkey.client.workflow.getHandle(`unlock-${correlationId}`);
   const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
   /** What `temporal activity pause` and its kin name. */
-  const activity = async () => ({ namespace: 'default', execution: { workflowId: handle.workflowId }, id: (await pending())?.activityId ?? '', identity: 'operator' });
+  const activity = async () => ({
+    namespace: 'default',
+    execution: { workflowId: handle.workflowId },
+    id: (await pending())?.activityId ?? '',
+    identity: 'operator',
+  });
   const waits = () =>
     eventually(async () => {
       // The first execution hands the wait to Temporal; from the second on it stands there.
@@ -96,7 +101,9 @@ describe('an operator', () => {
   });
 
   it('terminates a workflow: no PUT leaves once its execution has heard of it', async () => {
-    const { correlationId, handle, pending } = await begin('terminated', { script: [{ httpStatus: 503 }, { on: 'status' }, { on: 'status', delayMs: 2_500 }] });
+    const { correlationId, handle, pending } = await begin('terminated', {
+      script: [{ httpStatus: 503 }, { on: 'status' }, { on: 'status', delayMs: 2_500 }],
+    });
     const statusReads = () => latchkey.sandbox.calls().filter((each) => each.endpoint === 'status' && each.correlationId === correlationId);
     await eventually(() => expect(statusReads()).toHaveLength(2));
     expect((await pending())?.activityType?.name).toBe('sendUnlock');

@@ -21,7 +21,15 @@ afterAll(() => latchkey.close());
 const turn = { notBefore: null, because: null, mayPut: true };
 const locked: CustomerSetup = {};
 const open: CustomerSetup = { state: { locked: false } };
-const unlockedAnswer: BankAnswer = { meaning: 'unlocked', httpStatus: 204, code: null, message: null, reason: null, retryAfterMs: null, durationMs: 1 };
+const unlockedAnswer: BankAnswer = {
+  meaning: 'unlocked',
+  httpStatus: 204,
+  code: null,
+  message: null,
+  reason: null,
+  retryAfterMs: null,
+  durationMs: 1,
+};
 
 function wishFor(customerId: string, setup: CustomerSetup): UnlockRequest {
   latchkey.sandbox.customers.set(customerId, setup);
@@ -69,7 +77,13 @@ async function claim(request: UnlockRequest, reviewedAttempt: number): Promise<v
   const { id, workflowId, runId, activityAttempt } = execution(request);
   const { correlationId, institutionId, customerId, budget } = request;
   const subject = { correlationId, institutionId, customerId, workflowId, runId, activityAttempt };
-  await latchkey.audit.claimAttempt({ ...subject, executionId: id, reviewedAttempt, maxAttempts: budget.maxAttempts, occurredAt: new Date() });
+  await latchkey.audit.claimAttempt({
+    ...subject,
+    executionId: id,
+    reviewedAttempt,
+    maxAttempts: budget.maxAttempts,
+    occurredAt: new Date(),
+  });
 }
 
 describe('what was found before a crash', () => {
@@ -88,7 +102,10 @@ describe('what was found before a crash', () => {
     latchkey.sandbox.customers.lock('review-again');
     expect(await sendUnlock(parts(), request, turn, execution(request))).toEqual({ kind: 'found_not_locked' });
     expect(latchkey.puts(request.correlationId)).toHaveLength(1);
-    expect(await recordOutcome(parts(), request, 'not_locked', execution(request))).toMatchObject({ outcome: 'unlocked', verification: 'attributed' });
+    expect(await recordOutcome(parts(), request, 'not_locked', execution(request))).toMatchObject({
+      outcome: 'unlocked',
+      verification: 'attributed',
+    });
   });
 });
 
@@ -102,7 +119,10 @@ describe('a success that is told late', () => {
     expect(await recorder.attemptFinished(1, 'succeeded', unlockedAnswer)).toBe(false);
     expect(await sendUnlock(parts(), request, turn, execution(request, { isLocal }))).toEqual({ kind: 'succeeded' });
     expect(latchkey.puts(request.correlationId)).toEqual([]);
-    expect(await recordOutcome(parts(), request, 'unlocked', execution(request))).toMatchObject({ outcome: 'unlocked', verification: 'still_locked' });
+    expect(await recordOutcome(parts(), request, 'unlocked', execution(request))).toMatchObject({
+      outcome: 'unlocked',
+      verification: 'still_locked',
+    });
   });
 
   it('leaves the next attempt no claim, also where the review did not see it yet', async () => {
@@ -151,7 +171,9 @@ describe('a PUT', () => {
         return latchkey.upstream.token();
       },
     };
-    expect(await sendUnlock({ ...parts(), upstream }, request, turn, execution(request, { calledOff: () => calledOff }))).toEqual({ kind: 'cancelled' });
+    expect(await sendUnlock({ ...parts(), upstream }, request, turn, execution(request, { calledOff: () => calledOff }))).toEqual({
+      kind: 'cancelled',
+    });
     expect(await storyOf(request)).toEqual([]);
   });
 });
@@ -171,7 +193,13 @@ describe('an outcome', () => {
         return reading;
       },
     };
-    await expect(recordOutcome({ ...parts(), upstream }, request, 'cancelled', execution(request))).rejects.toMatchObject({ because: 'attempt_was_overlooked' });
-    expect(await recordOutcome(parts(), request, 'cancelled', execution(request))).toEqual({ outcome: 'unlocked', verification: 'confirmed', attempts: 2 });
+    await expect(recordOutcome({ ...parts(), upstream }, request, 'cancelled', execution(request))).rejects.toMatchObject({
+      because: 'attempt_was_overlooked',
+    });
+    expect(await recordOutcome(parts(), request, 'cancelled', execution(request))).toEqual({
+      outcome: 'unlocked',
+      verification: 'confirmed',
+      attempts: 2,
+    });
   });
 });

@@ -26,7 +26,15 @@ async function placeProgram(path: string, says = 'temporal version 1.5.1 (Server
 }
 
 function find(found: Partial<Parameters<typeof findTemporalCli>[0]> = {}): Promise<string> {
-  return findTemporalCli({ configuredPath: null, home, searchPath: '', say: (line) => said.push(line), download: nothing, build: nothing, ...found });
+  return findTemporalCli({
+    configuredPath: null,
+    home,
+    searchPath: '',
+    say: (line) => said.push(line),
+    download: nothing,
+    build: nothing,
+    ...found,
+  });
 }
 
 describe('finding the Temporal CLI', () => {

@@ -8,7 +8,13 @@ beforeAll(async () => {
 });
 afterAll(() => latchkey.close());
 
-const clean = ['requested', 'status_checked locked', 'attempt_started 1', 'attempt_finished 1 succeeded 204', 'completed unlocked confirmed not_locked'];
+const clean = [
+  'requested',
+  'status_checked locked',
+  'attempt_started 1',
+  'attempt_finished 1 succeeded 204',
+  'completed unlocked confirmed not_locked',
+];
 
 describe('an unlock request', () => {
   it('unlocks a locked customer with one PUT and tells the whole story in five rows', async () => {
@@ -29,7 +35,12 @@ describe('an unlock request', () => {
     expect(events?.filter((event) => event.workflowTaskCompletedEventAttributes)).toHaveLength(1);
     const description = await handle.describe();
     const pairs = Object.fromEntries(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
-    expect(pairs).toMatchObject({ CorrelationId: correlationId, InstitutionId: 'sandbox-bank', UnlockOutcome: 'unlocked', UnlockAttempts: 1 });
+    expect(pairs).toMatchObject({
+      CorrelationId: correlationId,
+      InstitutionId: 'sandbox-bank',
+      UnlockOutcome: 'unlocked',
+      UnlockAttempts: 1,
+    });
     expect(pairs.CustomerRef).toMatch(/^[\w-]{22}$/);
     expect(await description.staticSummary()).toContain(correlationId);
     expect(await description.staticDetails()).toContain('sandbox-bank');
@@ -71,7 +82,10 @@ describe('an unlock request', () => {
     const answer = await latchkey.unlock('always-503', correlationId);
     expect(answer).toMatchObject({ status: 503, body: { code: 'LATCHKEY_RETRIES_EXHAUSTED' } });
     expect(latchkey.puts(correlationId)).toHaveLength(6);
-    const attempts = await latchkey.sql('select attempt, result, http_status from unlock_attempt where correlation_id = $1 order by attempt', [correlationId]);
+    const attempts = await latchkey.sql(
+      'select attempt, result, http_status from unlock_attempt where correlation_id = $1 order by attempt',
+      [correlationId],
+    );
     expect(attempts).toEqual([1, 2, 3, 4, 5, 6].map((attempt) => ({ attempt, result: 'retryable', http_status: 503 })));
   });
 
@@ -114,8 +128,15 @@ describe('an unlock request', () => {
     const correlationId = randomUUID();
     await latchkey.unlock('locked-8', correlationId);
     const token = await latchkey.sandbox.mintToken({ subject: 'agent-2', name: 'Olga Other' });
-    await latchkey.call('/v1/unlocks', { method: 'POST', body: { customerId: 'locked-8', reason: 'another reason' }, headers: { correlationId }, token });
-    const joined = await latchkey.sql(`select actor_id from audit_event where correlation_id = $1 and action = 'customer.unlock.joined'`, [correlationId]);
+    await latchkey.call('/v1/unlocks', {
+      method: 'POST',
+      body: { customerId: 'locked-8', reason: 'another reason' },
+      headers: { correlationId },
+      token,
+    });
+    const joined = await latchkey.sql(`select actor_id from audit_event where correlation_id = $1 and action = 'customer.unlock.joined'`, [
+      correlationId,
+    ]);
     expect(joined).toEqual([{ actor_id: 'agent-2' }]);
   });
 
@@ -131,7 +152,10 @@ describe('an unlock request', () => {
       body: { customerId: 'locked-9' },
       headers: { correlationId: location.split('/').at(-1) ?? '', prefer: 'wait=30' },
     });
-    expect(answer).toMatchObject({ status: 200, body: { state: 'completed', outcome: 'unlocked', reason: 'Customer called', ticket: 'T-1' } });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { state: 'completed', outcome: 'unlocked', reason: 'Customer called', ticket: 'T-1' },
+    });
     expect((await latchkey.call(location)).body).toEqual(answer.body);
   });
 });

@@ -9,7 +9,8 @@ const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-test-up-'));
 const processes: LatchkeyProcess[] = [];
 
 function start(): LatchkeyProcess {
-  const cliPath: Record<string, string> = process.env.TEMPORAL_CLI_PATH === undefined ? {} : { TEMPORAL_CLI_PATH: process.env.TEMPORAL_CLI_PATH };
+  const cliPath: Record<string, string> =
+    process.env.TEMPORAL_CLI_PATH === undefined ? {} : { TEMPORAL_CLI_PATH: process.env.TEMPORAL_CLI_PATH };
   const latchkey = startLatchkeyProcess(['up'], { DATA_DIR: dataDir, ...cliPath });
   processes.push(latchkey);
   return latchkey;
@@ -39,7 +40,9 @@ describe('latchkey up with nothing configured', () => {
     for (const outcome of ['unlocked', 'not_locked', 'rejected']) expect(output).toContain(outcome);
 
     const databaseUrl = /psql '([^']+)'/.exec(output)?.[1] ?? '';
-    expect(await query(databaseUrl, 'select customer_id, attempt, result, http_status from unlock_attempt order by customer_id, attempt')).toEqual([
+    expect(
+      await query(databaseUrl, 'select customer_id, attempt, result, http_status from unlock_attempt order by customer_id, attempt'),
+    ).toEqual([
       { customer_id: 'forbidden-403', attempt: 1, result: 'rejected', http_status: 403 },
       { customer_id: 'locked-1', attempt: 1, result: 'succeeded', http_status: 204 },
       { customer_id: 'two-503', attempt: 1, result: 'retryable', http_status: 503 },
@@ -49,7 +52,10 @@ describe('latchkey up with nothing configured', () => {
     expect(await query(databaseUrl, 'select outcome from unlock_request order by outcome')).toHaveLength(4);
 
     const curl = /curl -i -X PUT '([^']+)'.*'authorization: (Bearer [^']+)'/.exec(output);
-    const answer = await fetch(curl?.[1] ?? '', { method: 'PUT', headers: { authorization: curl?.[2] ?? '', correlationId: crypto.randomUUID() } });
+    const answer = await fetch(curl?.[1] ?? '', {
+      method: 'PUT',
+      headers: { authorization: curl?.[2] ?? '', correlationId: crypto.randomUUID() },
+    });
     expect(answer.status).toBe(204);
     const api = /API\s+(\S+)\/docs/.exec(output)?.[1] ?? '';
     expect(await (await fetch(`${api}/openapi.json`)).json()).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) });

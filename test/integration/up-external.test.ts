@@ -56,7 +56,10 @@ async function unlock(customerId: string, correlationId: string): Promise<Respon
 
 describe('latchkey up with everything configured', () => {
   it('embeds nothing: no child process, no data directory, no tour', () => {
-    expect(spawnSync('ps', ['-o', 'args=', '--ppid', String(latchkey.child.pid)], { encoding: 'utf8' })).toMatchObject({ stdout: '', stderr: '' });
+    expect(spawnSync('ps', ['-o', 'args=', '--ppid', String(latchkey.child.pid)], { encoding: 'utf8' })).toMatchObject({
+      stdout: '',
+      stderr: '',
+    });
     expect(existsSync(join(dataDir, 'postgres'))).toBe(false);
     expect(latchkey.output()).not.toMatch(/tour/);
     expect(bank.calls).toEqual([]);
@@ -67,10 +70,16 @@ describe('latchkey up with everything configured', () => {
     const correlationId = randomUUID();
     expect((await unlock('cust_1', correlationId)).status).toBe(204);
     expect(bank.locked.has('cust_1')).toBe(false);
-    expect(bank.calls.filter(({ correlationId: theirs }) => theirs === correlationId).map(({ method }) => method)).toEqual(['GET', 'PUT', 'GET']);
+    expect(bank.calls.filter(({ correlationId: theirs }) => theirs === correlationId).map(({ method }) => method)).toEqual([
+      'GET',
+      'PUT',
+      'GET',
+    ]);
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    const { rows } = await client.query('select attempt, result, http_status from unlock_attempt where correlation_id = $1', [correlationId]);
+    const { rows } = await client.query('select attempt, result, http_status from unlock_attempt where correlation_id = $1', [
+      correlationId,
+    ]);
     await client.end();
     expect(rows).toEqual([{ attempt: 1, result: 'succeeded', http_status: 204 }]);
   });

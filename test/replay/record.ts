@@ -47,7 +47,12 @@ try {
   latchkey.sandbox.customers.set('waiting', { script: [{ httpStatus: 429, headers: { 'Retry-After': '60' }, times: 'always' }] });
   await record('cancelled-while-waiting', 'waiting', cancelWhileWaiting);
   latchkey.sandbox.customers.set('slow', { script: [{ on: 'status', delayMs: 500 }] });
-  await record('cancelled-in-the-fast-phase', 'slow', (workflowId) => latchkey.client.workflow.getHandle(workflowId).cancel().then(() => undefined));
+  await record('cancelled-in-the-fast-phase', 'slow', (workflowId) =>
+    latchkey.client.workflow
+      .getHandle(workflowId)
+      .cancel()
+      .then(() => undefined),
+  );
 } finally {
   await latchkey.close();
   await house.close();

@@ -12,14 +12,22 @@ import { testTemporal } from '../support/temporal.js';
 const folder = fileURLToPath(new URL('histories', import.meta.url));
 const recordings = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
 
-Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR', console: {} } }, shutdownSignals: [] });
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: 'ERROR', console: {} } },
+  shutdownSignals: [],
+});
 
 function recorded(file: string) {
   return historyFromJSON(JSON.parse(readFileSync(join(folder, file), 'utf8')));
 }
 
 async function replay(history: ReturnType<typeof historyFromJSON>): Promise<void> {
-  await Worker.runReplayHistory({ workflowBundle: testTemporal().workflowBundle, dataConverter: createDataConverter(PAYLOAD_KEYS) }, history, 'unlock-replayed');
+  await Worker.runReplayHistory(
+    { workflowBundle: testTemporal().workflowBundle, dataConverter: createDataConverter(PAYLOAD_KEYS) },
+    history,
+    'unlock-replayed',
+  );
 }
 
 describe('the workflows of today', () => {

@@ -20,7 +20,11 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 /** Starts, once per run, what the tests share; they learn the addresses from the environment. */
 export async function openHouse(): Promise<Part> {
   const directory = await makeTemporaryDataDir({ prefix: 'latchkey-test-house-', name: 'Tests', say });
-  const settled = await Promise.allSettled([openDatabase(join(directory, 'postgres')), openTemporal(), bundleWorkflows(join(directory, 'workflow-bundle.js'))]);
+  const settled = await Promise.allSettled([
+    openDatabase(join(directory, 'postgres')),
+    openTemporal(),
+    bundleWorkflows(join(directory, 'workflow-bundle.js')),
+  ]);
   const parts = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const close = async (): Promise<void> => {
     await Promise.all(parts.map((part) => part.close()));
@@ -50,7 +54,14 @@ async function openDatabase(dataDir: string): Promise<Part> {
 
 async function openTemporal(): Promise<Part> {
   const cliPath = await findTemporalCli({ configuredPath: process.env.TEMPORAL_CLI_PATH ?? null, say });
-  const temporal = await startEmbeddedTemporal({ cliPath, dataDir: null, port: null, uiPort: null, searchAttributes: searchAttributeTypes, say });
+  const temporal = await startEmbeddedTemporal({
+    cliPath,
+    dataDir: null,
+    port: null,
+    uiPort: null,
+    searchAttributes: searchAttributeTypes,
+    say,
+  });
   process.env[houseVariables.temporalAddress] = temporal.address;
   return { close: temporal.stop };
 }

@@ -77,7 +77,8 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const queue = wishes.taskQueue ?? uniqueTaskQueue();
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
-  const connect = async (way: (url: string) => Promise<string>) => connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app' });
+  const connect = async (way: (url: string) => Promise<string>) =>
+    connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app' });
   const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
   const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
   const auditLog = createAuditLog(apiAudit);
@@ -112,7 +113,12 @@ export async function openLatchkey(wishes: Wishes = {}) {
   if (wishes.withWorker !== false) await addWorker();
 
   const temporal = createTemporalClient(temporalSettings, dataConverter);
-  const executions = createUnlockClient({ client: temporal.client, customerRefKey: 'a key for tests only', readTimeoutMs: 10_000, taskQueue: queue });
+  const executions = createUnlockClient({
+    client: temporal.client,
+    customerRefKey: 'a key for tests only',
+    readTimeoutMs: 10_000,
+    taskQueue: queue,
+  });
   const shutdown = new AbortController();
   const logLines: object[] = [];
   const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });

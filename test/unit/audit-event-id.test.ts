@@ -8,7 +8,9 @@ describe('the id of an audit event', () => {
   });
 
   test('is a UUID of version 5', () => {
-    expect(auditEventId('unlock-1', 'customer.unlock.completed', 0)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(auditEventId('unlock-1', 'customer.unlock.completed', 0)).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
   });
 
   test('differs by scope, action and key, wherever one ends and the next begins', () => {

@@ -213,7 +213,13 @@ describe('a setting that makes no sense without its partner', () => {
 
 describe('what a part needs', () => {
   // All at once: whoever sets the base URL alone would be told of the rest at the next start only.
-  const howToSpeakWithABank = ['UPSTREAM_BASE_URL', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET', 'UPSTREAM_INSTITUTION_ID', 'UPSTREAM_TOKEN_URL'] as const;
+  const howToSpeakWithABank = [
+    'UPSTREAM_BASE_URL',
+    'UPSTREAM_CLIENT_ID',
+    'UPSTREAM_CLIENT_SECRET',
+    'UPSTREAM_INSTITUTION_ID',
+    'UPSTREAM_TOKEN_URL',
+  ] as const;
 
   it.each([
     ['up', []],

@@ -9,12 +9,27 @@ const correlationId = 'f8187c63-678f-4f0c-9263-46723794661a';
 const policy = { notLockedPolicy: 'reject' } as const;
 
 function ended(outcome: AuditEvent['outcome'], more: Partial<UnlockRecord> = {}): UnlockRecord {
-  return { requested: null, completed: auditEvent({ action: 'customer.unlock.completed', outcome }), attempts: [], statusChecks: [], ...more };
+  return {
+    requested: null,
+    completed: auditEvent({ action: 'customer.unlock.completed', outcome }),
+    attempts: [],
+    statusChecks: [],
+    ...more,
+  };
 }
 
 function attempt(answer: Partial<Attempt>): Attempt {
   const moment = new Date('2026-01-31T09:30:00Z');
-  const blank = { executionId: null, claimedAt: moment, httpStatus: null, upstreamCode: null, upstreamMessage: null, durationMs: 5, meaning: null, lateResult: null };
+  const blank = {
+    executionId: null,
+    claimedAt: moment,
+    httpStatus: null,
+    upstreamCode: null,
+    upstreamMessage: null,
+    durationMs: 5,
+    meaning: null,
+    lateResult: null,
+  };
   return { attempt: 1, startedAt: moment, finishedAt: moment, result: 'rejected', ...blank, ...answer };
 }
 
@@ -28,7 +43,10 @@ describe('the drop-in endpoint', () => {
 
   it('answers not locked with 409 and the diagnosis, or 204 where the policy accepts it', () => {
     const record = ended('not_locked', { statusChecks: [statusCheck({ metadata: { diagnosis: 'Lift the hold.' } })] });
-    expect(answerFor(record)).toMatchObject({ httpStatus: 409, body: { status: 409, message: 'Lift the hold.', code: 'LATCHKEY_NOT_LOCKED' } });
+    expect(answerFor(record)).toMatchObject({
+      httpStatus: 409,
+      body: { status: 409, message: 'Lift the hold.', code: 'LATCHKEY_NOT_LOCKED' },
+    });
     expect(dropInAnswer(correlationId, record, { notLockedPolicy: 'accept' })).toEqual({ httpStatus: 204 });
   });
 
@@ -39,7 +57,12 @@ describe('the drop-in endpoint', () => {
   });
 
   it('takes the rejection from the status read where that settled it', () => {
-    const read = statusCheck({ httpStatus: 403, upstreamCode: 'UXU_10002', upstreamMessage: 'No role', metadata: { meaning: 'forbidden' } });
+    const read = statusCheck({
+      httpStatus: 403,
+      upstreamCode: 'UXU_10002',
+      upstreamMessage: 'No role',
+      metadata: { meaning: 'forbidden' },
+    });
     const body = { status: 403, message: 'No role', code: 'UXU_10002' };
     expect(answerFor(ended('rejected', { statusChecks: [read] }))).toEqual({ httpStatus: 403, body });
     const unwell = attempt({ httpStatus: 503, result: 'retryable', meaning: 'unwell' });

@@ -19,7 +19,12 @@ const requested = auditEvent({
   reason: 'called in',
   metadata: { clientId: 'desk' },
 });
-const checked = auditEvent({ ...subject, action: 'customer.unlock.status_checked', lockStatus: 'locked', metadata: { diagnosis: 'On hold.' } });
+const checked = auditEvent({
+  ...subject,
+  action: 'customer.unlock.status_checked',
+  lockStatus: 'locked',
+  metadata: { diagnosis: 'On hold.' },
+});
 const started = auditEvent({ ...subject, action: 'customer.unlock.attempt_started', attempt: 1 });
 const finished = auditEvent({
   ...subject,

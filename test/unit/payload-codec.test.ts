@@ -68,11 +68,16 @@ describe('the payload codec', () => {
 });
 
 describe('PAYLOAD_KEYS', () => {
-  it.each(['', 'k', 'k:short', `k:${'A'.repeat(44)}`, `${oldKey},${oldKey}`, `:${Buffer.alloc(32).toString('base64')}`])('cannot be %j', (text) => {
-    expect(() => parsePayloadKeys(text)).toThrow(TypeError);
-  });
+  it.each(['', 'k', 'k:short', `k:${'A'.repeat(44)}`, `${oldKey},${oldKey}`, `:${Buffer.alloc(32).toString('base64')}`])(
+    'cannot be %j',
+    (text) => {
+      expect(() => parsePayloadKeys(text)).toThrow(TypeError);
+    },
+  );
 
   it('is never quoted in an error', () => {
-    expect(() => parsePayloadKeys('k:a-secret-that-is-too-short')).toThrow(expect.objectContaining({ message: expect.not.stringContaining('secret') }));
+    expect(() => parsePayloadKeys('k:a-secret-that-is-too-short')).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+    );
   });
 });
