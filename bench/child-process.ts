@@ -40,7 +40,11 @@ export async function startChild({ name, args, env, logFile, ready }: ChildComma
   const exited = once(child, 'exit');
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
 
+  const endWithUs = () => void child.kill('SIGTERM');
+  process.once('exit', endWithUs);
+
   async function stop(): Promise<void> {
+    process.off('exit', endWithUs);
     if (hasExited()) return;
     child.kill('SIGTERM');
     const force = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);

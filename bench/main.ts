@@ -7,6 +7,8 @@ import { faultsOf } from './verdict.js';
 const options = readOptions(process.argv);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 if (process.platform !== 'linux') throw new Error('The bench reads CPU time and memory from /proc: run it on Linux.');
+// At its exit everything that it started is told to end; data that is left over the next run clears away.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const result = await runBench(options, say);
 
 if (options.json) {

@@ -1,4 +1,4 @@
-import { Prisma, type PrismaClient } from '../../generated/prisma/client.js';
+import type { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import type { AuditAction, AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
 import { AuditConflictError, AuditRefusedError, type AuditLog } from './audit-log.js';
 import { sqlStateOf } from './failures.js';
@@ -33,8 +33,7 @@ const oncePerAttempt: readonly AuditAction[] = ['customer.unlock.attempt_started
 /** See `AuditLog.append`. */
 export function createAppend({ prisma }: { readonly prisma: PrismaClient }): AuditLog['append'] {
   return async (event) => {
-    // One INSERT … ON CONFLICT DO NOTHING, without a transaction around it: a time-out cannot tear it apart.
-    const { count } = await prisma.auditEvent.createMany({ data: [toRow(event)], skipDuplicates: true }).catch((error: unknown) => {
+    const count = await insert(prisma, event).catch((error: unknown) => {
       throw refusalOf(error) ?? error;
     });
     if (count === 1) return 'written';
@@ -69,7 +68,25 @@ async function standingRow(prisma: PrismaClient, event: NewAuditEvent): Promise<
   return standing;
 }
 
-function toRow(event: NewAuditEvent): Prisma.AuditEventCreateManyInput {
-  const { source, metadata, ...columns } = event;
-  return { ...columns, source: source ?? Prisma.DbNull, metadata: metadata ?? {} };
+/**
+ * One statement, without a transaction around it: a time-out cannot tear it apart. Spelled out, because `createMany` says the same
+ * at four times the cost, and this runs four times an unlock (see docs/performance.md).
+ * @returns rows written
+ */
+function insert(prisma: PrismaClient, event: NewAuditEvent): Promise<number> {
+  const { source = null, metadata = {} } = event;
+  return prisma.$executeRaw`
+    INSERT INTO audit_event (id, occurred_at, action, correlation_id, institution_id, customer_id,
+      actor_type, actor_id, actor_name, on_behalf_of, reason, reason_code, ticket, source,
+      workflow_id, run_id, attempt, activity_attempt, execution_id, result, outcome, verification,
+      http_status, upstream_code, upstream_message, duration_ms, lock_status, metadata)
+    VALUES (${event.id}::uuid, ${event.occurredAt}::timestamptz, ${event.action}, ${event.correlationId ?? null}::uuid,
+      ${event.institutionId ?? null}, ${event.customerId ?? null}, ${event.actorType ?? null}, ${event.actorId ?? null},
+      ${event.actorName ?? null}, ${event.onBehalfOf ?? null}, ${event.reason ?? null}, ${event.reasonCode ?? null},
+      ${event.ticket ?? null}, ${source === null ? null : JSON.stringify(source)}::jsonb, ${event.workflowId ?? null},
+      ${event.runId ?? null}, ${event.attempt ?? null}::integer, ${event.activityAttempt ?? null}::integer,
+      ${event.executionId ?? null}::uuid, ${event.result ?? null}, ${event.outcome ?? null}, ${event.verification ?? null},
+      ${event.httpStatus ?? null}::integer, ${event.upstreamCode ?? null}, ${event.upstreamMessage ?? null},
+      ${event.durationMs ?? null}::integer, ${event.lockStatus ?? null}, ${JSON.stringify(metadata)}::jsonb)
+    ON CONFLICT DO NOTHING`;
 }

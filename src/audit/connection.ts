@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { PrismaClient } from '../../generated/prisma/client.js';
 
@@ -43,7 +44,7 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
       // The server ends a slow statement by itself; this ends the wait for a server that is gone without a word.
       query_timeout: statementTimeoutMs + 1000,
     },
-    { onPoolError: onError, onConnectionError: onError },
+    { onPoolError: onError, onConnectionError: onError, statementNameGenerator: statementName },
   );
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
   return { prisma, close: () => prisma.$disconnect() };
@@ -56,4 +57,9 @@ function apartFromOptions(databaseUrl: string): { connectionString: string; opti
   const options = url.searchParams.get('options');
   url.searchParams.delete('options');
   return { connectionString: url.href, options };
+}
+
+/** One name for each text, so that a connection parses and plans a statement once. The texts are few: ours, and one for each set of filters. */
+function statementName({ sql }: { readonly sql: string }): string {
+  return `lk_${createHash('sha1').update(sql).digest('base64url')}`;
 }

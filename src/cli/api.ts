@@ -5,6 +5,7 @@ import { createHttpServer, type HttpServer } from '../http/server.js';
 import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
+import type { LatchkeyWorker } from '../temporal/worker.js';
 import type { Closers } from './closers.js';
 import { activityTimeoutMs, authenticator, customerRefKey, dataConverter, openAuditLog, temporalSettings } from './parts.js';
 
@@ -12,8 +13,8 @@ interface ApiParts {
   readonly config: Config;
   readonly log: Logger;
   readonly closers: Closers;
-  /** Whether the worker of the same process polls; absent where the worker is a process of its own. */
-  readonly workerPolls?: () => boolean;
+  /** The worker of the same process; absent where the worker is a process of its own. */
+  readonly worker?: Pick<LatchkeyWorker, 'client' | 'polls'>;
 }
 
 const DEFAULT_PORT = 3000;
@@ -24,12 +25,13 @@ const QUEUEING_MS = 5_000;
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
  * @returns the URL under which it listens
  */
-export async function startApi({ config, log, closers, workerPolls }: ApiParts): Promise<string> {
+export async function startApi({ config, log, closers, worker }: ApiParts): Promise<string> {
   const audit = openAuditLog(config, log, closers);
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
   closers.add('Temporal client', temporal.close);
   const executions = createUnlockClient({
     client: temporal.client,
+    eagerClient: worker?.client,
     customerRefKey: await customerRefKey(config),
     readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
   });
@@ -39,7 +41,7 @@ export async function startApi({ config, log, closers, workerPolls }: ApiParts):
     executions,
     auth: authenticator(config),
     settings: httpSettings(config),
-    readiness: readinessChecks(audit, executions, workerPolls),
+    readiness: readinessChecks(audit, executions, worker?.polls),
     log,
     shutdownSignal: shutdown.signal,
   });

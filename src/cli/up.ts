@@ -43,7 +43,7 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   if (codecPort !== undefined && config.TEMPORAL_UI_URL !== undefined) {
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
-  const apiUrl = await startApi({ config, log, closers, workerPolls: worker.polls });
+  const apiUrl = await startApi({ config, log, closers, worker });
   await greet(embedded, apiUrl, databaseUrl, say);
   return { ended: worker.ended };
 }

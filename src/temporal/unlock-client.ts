@@ -21,6 +21,8 @@ interface UnlockClientParts {
   /** How long a look at the lock status may take, in milliseconds. */
   readonly readTimeoutMs: number;
   readonly taskQueue?: string;
+  /** The client of a worker in this process: an unlock started through it may begin there at once. */
+  readonly eagerClient?: Client | undefined;
 }
 
 const CALL_TIMEOUT_MS = 4_000;
@@ -31,6 +33,7 @@ const WAIT_AGAIN_MS = 500;
 /** The unlock workflows through a Temporal client. */
 export function createUnlockClient({
   client,
+  eagerClient,
   customerRefKey,
   readTimeoutMs,
   taskQueue: queue = taskQueue,
@@ -39,17 +42,17 @@ export function createUnlockClient({
   const { namespace } = client.options;
 
   /** Temporal's client sets no deadline of its own. */
-  async function within<Result>(timeoutMs: number, call: () => Promise<Result>): Promise<Result> {
+  async function within<Result>(timeoutMs: number, call: () => Promise<Result>, through: Client = client): Promise<Result> {
     try {
-      return await connection.withDeadline(Date.now() + timeoutMs, call);
+      return await through.connection.withDeadline(Date.now() + timeoutMs, call);
     } catch (error) {
       throw isKnown(error) ? error : unavailable(error);
     }
   }
 
-  function startOnce(request: UnlockRequest, timeoutMs: number): Promise<unknown> {
-    return within(timeoutMs, () =>
-      client.workflow.start<typeof unlockCustomer>('unlockCustomer', {
+  function startOnce(request: UnlockRequest, timeoutMs: number, through: Client): Promise<unknown> {
+    const start = () =>
+      through.workflow.start<typeof unlockCustomer>('unlockCustomer', {
         taskQueue: queue,
         workflowId: unlockWorkflowId(request.correlationId),
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -58,8 +61,9 @@ export function createUnlockClient({
         typedSearchAttributes: searchAttributesOf(request, customerRefKey),
         staticSummary: `Unlock request ${request.correlationId}`,
         staticDetails: staticDetails(request),
-      }),
-    );
+        ...(through === eagerClient ? { requestEagerStart: true } : {}),
+      });
+    return within(timeoutMs, start, through);
   }
 
   async function find(correlationId: string): Promise<UnlockExecution | null> {
@@ -89,11 +93,11 @@ export function createUnlockClient({
     async start(request) {
       try {
         try {
-          await startOnce(request, CALL_TIMEOUT_MS);
+          await startOnce(request, CALL_TIMEOUT_MS, eagerClient ?? client);
         } catch (error) {
           if (!(error instanceof TemporalUnavailableError)) throw error;
           // The reply may have been lost after its effect; the same id finds out.
-          await startOnce(request, SECOND_START_TIMEOUT_MS);
+          await startOnce(request, SECOND_START_TIMEOUT_MS, client);
         }
         return { kind: 'started' };
       } catch (error) {

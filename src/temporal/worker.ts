@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Activities } from '../../activities/contract.js';
@@ -18,6 +19,8 @@ interface WorkerParts {
 }
 
 export interface LatchkeyWorker {
+  /** A client on the worker's own connection: what it starts, this worker may take at once. Gone when the worker has stopped. */
+  readonly client: Client;
   /** True while it polls for tasks. */
   polls(): boolean;
   /** Resolves once it has drained after `stop`; rejects where it fails. */
@@ -57,6 +60,7 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
   }
   const ended = worker.run().finally(() => connection.close());
   return {
+    client: new Client({ connection, namespace: parts.settings.namespace, dataConverter: parts.dataConverter }),
     polls: () => worker.getState() === 'RUNNING',
     ended,
     async stop() {

@@ -125,7 +125,7 @@ describe('append', () => {
       const last = async (): Promise<unknown> =>
         (await sql(database.url, "SELECT query FROM pg_stat_activity WHERE application_name = 'watched'"))[0]?.query;
       await createAuditLog(watched).append(event);
-      expect(await last()).toMatch(/^INSERT INTO .* ON CONFLICT DO NOTHING$/);
+      expect(await last()).toMatch(/^\s*INSERT INTO [^]* ON CONFLICT DO NOTHING$/);
       await createAuditLog(watched).claimAttempt(sampleClaim(event.correlationId ?? ''));
       expect(await last()).toMatch(/^\s*WITH record AS [^]* INSERT INTO audit_event/);
     } finally {
