@@ -1,4 +1,21 @@
+import { tsImport } from 'tsx/esm/api';
+
+const { findChromium } = await tsImport('./test/support/chromium.ts', import.meta.url);
+
+/** On a machine of one's own the tests of the pages may be left out, and it is said; CI has a browser or fails. */
+function withoutBrowser() {
+  if (process.env.CI === 'true') return [];
+  try {
+    findChromium(process.env);
+    return [];
+  } catch (error) {
+    console.warn(`test/web is left out. ${error.message}`);
+    return ['<rootDir>/test/web/'];
+  }
+}
+
 export default {
+  testPathIgnorePatterns: ['/node_modules/', ...withoutBrowser()],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

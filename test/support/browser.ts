@@ -1,11 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { findChromium } from './chromium.js';
 
-/**
- * A real Chromium: `CHROMIUM_PATH`, else Debian's, else the first of its usual names on the PATH.
- * @throws Error where there is none
- */
+/** @throws Error where there is no Chromium */
 export async function launchBrowser(): Promise<Browser> {
   const quiet = [
     '--disable-gpu',
@@ -17,31 +13,6 @@ export async function launchBrowser(): Promise<Browser> {
   ];
   const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return chromium.launch({ executablePath: findChromium(process.env), headless: true, args: [...quiet, ...asRoot] });
-}
-
-export function findChromium({ CHROMIUM_PATH, PATH = '' }: NodeJS.ProcessEnv): string {
-  if (CHROMIUM_PATH !== undefined && CHROMIUM_PATH !== '') {
-    if (isProgram(CHROMIUM_PATH)) return CHROMIUM_PATH;
-    throw new Error(`CHROMIUM_PATH (${CHROMIUM_PATH}) is no program that can be run.`);
-  }
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const onPath = names.flatMap((name) => PATH.split(delimiter).map((folder) => join(folder, name)));
-  const found = ['/usr/bin/chromium', ...onPath].find(isProgram);
-  if (found === undefined) {
-    throw new Error(
-      'The tests of the pages need Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH to its program.',
-    );
-  }
-  return found;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Notes what a page must not do: complain, break its policy, or ask anybody but the front door. */

@@ -5,7 +5,8 @@ import type { Browser, Page } from 'playwright-core';
 import { z } from 'zod';
 import { errorCodeNames } from '../../src/http/docs-pages.js';
 import { problemType } from '../../src/http/error-codes.js';
-import { findChromium, launchBrowser, watch } from '../support/browser.js';
+import { launchBrowser, watch } from '../support/browser.js';
+import { findChromium } from '../support/chromium.js';
 import { openFrontDoor, type FrontDoor } from '../support/front-door.js';
 
 // A browser on a busy machine is slow to start and to draw.
