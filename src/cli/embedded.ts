@@ -15,6 +15,8 @@ export interface EmbeddedParts {
 
 export interface CodecPlan {
   readonly port: number;
+  /** Lets go of the port, for the codec server to take. */
+  readonly release: () => Promise<void>;
   /** A path as good as a token: the embedded UI has none. */
   readonly capability: string;
 }
@@ -28,6 +30,7 @@ interface Embedding {
 }
 
 const SANDBOX_FIRST_PORT = 4010;
+const HIGHEST_PORT = 65_535;
 const CODEC_FIRST_PORT = 8234;
 
 /** Starts what the settings leave out. In production nothing of this is loaded: there the settings leave nothing out. */
@@ -81,14 +84,7 @@ async function embedSandbox({
   config,
   closers,
 }: Pick<Embedding, 'config' | 'closers'>): Promise<Partial<Config> & { readonly sandbox: Sandbox }> {
-  const { createSandbox } = await import('../sandbox/index.js');
-  const { choosePort } = await import('../local/free-port.js');
-  const port = await choosePort({ purpose: 'the sandbox', port: null, startAt: SANDBOX_FIRST_PORT });
-  const sandbox = await createSandbox({
-    port,
-    ...(config.UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: config.UPSTREAM_INSTITUTION_ID }),
-    ...(config.AUTH_AUDIENCE === undefined ? {} : { audience: config.AUTH_AUDIENCE }),
-  });
+  const sandbox = await startSandbox(config);
   closers.add('sandbox', sandbox.close);
   const bank = {
     UPSTREAM_BASE_URL: sandbox.bankBaseUrl,
@@ -101,8 +97,24 @@ async function embedSandbox({
   return { ...(config.UPSTREAM_BASE_URL === undefined ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
 }
 
+/** The UI is told where the codec server will listen before either does, so the port is held until then. */
 async function planCodec(config: Config): Promise<CodecPlan> {
-  const { choosePort } = await import('../local/free-port.js');
-  const port = await choosePort({ purpose: 'the codec server', port: config.CODEC_PORT ?? null, startAt: CODEC_FIRST_PORT });
-  return { port, capability: await localKey(config.DATA_DIR, 'codec-capability') };
+  const { reservePort } = await import('../local/free-port.js');
+  const reserved = await reservePort({ purpose: 'the codec server', port: config.CODEC_PORT ?? null, startAt: CODEC_FIRST_PORT });
+  return { ...reserved, capability: await localKey(config.DATA_DIR, 'codec-capability') };
+}
+
+async function startSandbox({ UPSTREAM_INSTITUTION_ID: institutionId, AUTH_AUDIENCE: audience }: Config): Promise<Sandbox> {
+  const { createSandbox } = await import('../sandbox/index.js');
+  for (let port = SANDBOX_FIRST_PORT; ; port += 1) {
+    try {
+      return await createSandbox({
+        port,
+        ...(institutionId === undefined ? {} : { institutionId }),
+        ...(audience === undefined ? {} : { audience }),
+      });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') || port === HIGHEST_PORT) throw error;
+    }
+  }
 }

@@ -41,6 +41,7 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   const worker = await startWorkerPart({ config, log, closers });
   const codecPort = embedded.codec?.port ?? config.CODEC_PORT;
   if (codecPort !== undefined && config.TEMPORAL_UI_URL !== undefined) {
+    await embedded.codec?.release();
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
   const apiUrl = await startApi({ config, log, closers, worker });

@@ -39,6 +39,29 @@ export async function choosePort({ purpose, port, startAt, except = [], host = L
   throw new PortTakenError(`No port from ${startAt} on is free for ${purpose}.`);
 }
 
+export interface ReservedPort {
+  readonly port: number;
+  /** Lets go of it; resolves when somebody may listen there. */
+  release(): Promise<void>;
+}
+
+/**
+ * Chooses as `choosePort` does, and holds the port against everybody else until it is released or the process ends.
+ * @throws PortTakenError where the port that was set is taken
+ */
+export async function reservePort(wish: PortWish): Promise<ReservedPort> {
+  for (let startAt = wish.startAt; ; startAt += 1) {
+    const port = await choosePort({ ...wish, startAt });
+    const holder = createServer((socket) => socket.destroy());
+    const held = await new Promise<boolean>((resolve) => {
+      holder.once('error', () => resolve(false));
+      holder.listen({ port, host: wish.host ?? LOOPBACK, exclusive: true }, () => resolve(true));
+    });
+    if (held) return { port, release: () => new Promise((resolve) => void holder.unref().close(() => resolve())) };
+    startAt = port;
+  }
+}
+
 async function isFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

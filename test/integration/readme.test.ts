@@ -30,7 +30,7 @@ describe('the README', () => {
 
   it('keeps its word about npm start, and its queries run on what that leaves in Postgres', async () => {
     const environment = { ...process.env, DATA_DIR: dataDir, NODE_ENV: '', NODE_OPTIONS: '' };
-    const npm = spawn('npm', ['start'], { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const npm = spawn('npm', ['start'], { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let output = '';
     for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     try {
@@ -50,9 +50,15 @@ describe('the README', () => {
         await client.end();
       }
     } finally {
+      const closed = once(npm, 'close');
+      // To npm alone, as a supervisor does: it must reach everything that npm started.
       npm.kill('SIGTERM');
-      await once(npm, 'close');
+      const stuck = setTimeout(() => process.kill(-(npm.pid ?? 0), 'SIGKILL'), 60_000);
+      await closed;
+      clearTimeout(stuck);
     }
+    expect(npm.signalCode).not.toBe('SIGKILL');
+    await expect(fetch(/API +(\S+)\/docs/.exec(output)?.[1] ?? '')).rejects.toThrow();
     expect(output).toMatch(/two-503 +3 +succeeded/);
   }, 240_000);
 

@@ -8,10 +8,10 @@ import { buildProduct, startLatchkeyProcess, type LatchkeyProcess } from '../sup
 const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-test-up-'));
 const processes: LatchkeyProcess[] = [];
 
-function start(): LatchkeyProcess {
+function start(directory = dataDir): LatchkeyProcess {
   const cliPath: Record<string, string> =
     process.env.TEMPORAL_CLI_PATH === undefined ? {} : { TEMPORAL_CLI_PATH: process.env.TEMPORAL_CLI_PATH };
-  const latchkey = startLatchkeyProcess(['up'], { DATA_DIR: dataDir, ...cliPath });
+  const latchkey = startLatchkeyProcess(['up'], { DATA_DIR: directory, ...cliPath });
   processes.push(latchkey);
   return latchkey;
 }
@@ -65,6 +65,15 @@ describe('latchkey up with nothing configured', () => {
     expect(await latchkey.end('SIGINT')).toBe(0);
     await expect(fetch(ui)).rejects.toThrow();
     await expect(query(databaseUrl, 'select 1')).rejects.toThrow();
+  }, 240_000);
+
+  it('steps over ports that are taken: a second one beside it has everything of its own', async () => {
+    const dataDirs = [1, 2].map((number) => join(dataDir, `beside-${number}`));
+    const both = dataDirs.map((each) => start(each));
+    await Promise.all(both.map((each) => each.says(/Ctrl-C stops everything/, 180_000)));
+    const addresses = both.map((each) => [...each.output().matchAll(/http:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => port));
+    expect(addresses[0]?.filter((port) => addresses[1]?.includes(port))).toEqual([]);
+    expect(await Promise.all(both.map((each) => each.end('SIGTERM')))).toEqual([0, 0]);
   }, 240_000);
 
   it('keeps its data, and takes no second tour', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { choosePort, PortTakenError } from '../../src/local/free-port.js';
+import { choosePort, PortTakenError, reservePort } from '../../src/local/free-port.js';
 
 const servers: Server[] = [];
 
@@ -41,5 +41,15 @@ describe('choosing a port', () => {
     const taken = await takePort();
     const free = await choosePort({ purpose: 'a test', port: null, startAt: taken });
     expect(await choosePort({ purpose: 'a test', port: free, startAt: 1 })).toBe(free);
+  });
+});
+
+describe('a reserved port', () => {
+  it('is held against everybody else until it is released', async () => {
+    const held = await reservePort({ purpose: 'a test', port: null, startAt: 24_000 });
+    expect(await choosePort({ purpose: 'a test', port: null, startAt: held.port })).toBeGreaterThan(held.port);
+    await expect(choosePort({ purpose: 'a test', port: held.port, startAt: 1 })).rejects.toThrow(PortTakenError);
+    await held.release();
+    expect(await choosePort({ purpose: 'a test', port: held.port, startAt: 1 })).toBe(held.port);
   });
 });
