@@ -16,6 +16,8 @@ export interface LatchkeyProcess {
   output(): string;
   /** Resolves once it has written what matches; rejects if it ends before. */
   says(pattern: RegExp, limitMs?: number): Promise<RegExpMatchArray>;
+  /** Waits for it to end by itself; null where it did not. */
+  exitCode(limitMs?: number): Promise<number | null>;
   /** @returns its exit code, or the signal that ended it */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -52,6 +54,12 @@ export function startProcess(program: string, args: readonly string[], settings:
         if (Date.now() > untilMs) throw new Error(`it never said ${pattern}:\n${written}`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
+    },
+    async exitCode(limitMs = 60_000) {
+      const stuck = setTimeout(() => child.kill('SIGKILL'), limitMs);
+      await ended;
+      clearTimeout(stuck);
+      return child.exitCode;
     },
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
