@@ -10,6 +10,7 @@ import { openLatchkey } from '../support/latchkey.js';
 
 const version = process.argv[2];
 if (version === undefined) throw new Error('usage: npm run record:histories -- VERSION');
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = fileURLToPath(new URL(`histories/${version}/`, import.meta.url));
 await mkdir(folder, { recursive: true });
 const house = await openHouse();
@@ -21,8 +22,10 @@ async function record(name: string, customerId: string, meanwhile?: (workflowId:
   const handle = latchkey.client.workflow.getHandle(`unlock-${correlationId}`);
   await meanwhile?.(handle.workflowId);
   await handle.result();
-  // Who recorded it, and on which machine, is no part of the history that matters.
-  const json = historyToJSON(await handle.fetchHistory()).replaceAll(/\d+@[\w.-]+/g, 'recorder');
+  // Who recorded it, on which machine and in which folder, is no part of the history that matters.
+  const json = historyToJSON(await handle.fetchHistory())
+    .replaceAll(/\d+@[\w.-]+/g, 'recorder')
+    .replaceAll(root, '');
   await writeFile(`${folder}${name}.json`, `${json}\n`);
 }
 
