@@ -1,5 +1,5 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
-import { attemptResult } from '../src/domain/classification.js';
+import { refusesReading } from '../src/domain/classification.js';
 import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import type { Upstream } from '../src/upstream/index.js';
@@ -27,7 +27,6 @@ export async function checkLockStatus({ upstream, audit }: Parts, request: Unloc
   const reading = await upstream.readLockStatus(request);
   await recorder.statusChecked(reading, 0);
   if (reading.kind === 'read') return { kind: reading.lockStatus };
-  // The reading has tried a new token already, so a stale one is the second in a row.
-  if (attemptResult(reading.answer.meaning, { meaning: 'stale_token' }) === 'rejected') return { kind: 'rejected' };
+  if (refusesReading(reading.answer.meaning)) return { kind: 'rejected' };
   throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
 }

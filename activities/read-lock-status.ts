@@ -1,7 +1,7 @@
 import { diagnose } from '../src/domain/diagnosis.js';
 import type { Upstream } from '../src/upstream/index.js';
 import type { LockStatusQuery, LockStatusReport } from './contract.js';
-import { attemptResult } from '../src/domain/classification.js';
+import { refusesReading } from '../src/domain/classification.js';
 
 /** Reads the lock status for somebody who only wants to look. */
 export async function readLockStatus(upstream: Upstream, query: LockStatusQuery): Promise<LockStatusReport> {
@@ -11,6 +11,6 @@ export async function readLockStatus(upstream: Upstream, query: LockStatusQuery)
     return { kind: 'known', lockStatus, flags, diagnosis: diagnose(flags) };
   }
   const { httpStatus, code, message, meaning } = reading.answer;
-  const refused = attemptResult(meaning, { meaning: 'stale_token' }) === 'rejected';
+  const refused = refusesReading(meaning);
   return { kind: refused ? 'refused' : 'unavailable', httpStatus, upstreamCode: code, upstreamMessage: message, meaning };
 }

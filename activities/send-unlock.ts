@@ -1,10 +1,10 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
 import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
-import { attemptResult } from '../src/domain/classification.js';
+import { attemptResult, refusesReading } from '../src/domain/classification.js';
 import type { Outcome } from '../src/domain/outcome.js';
 import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
-import { withoutToken, type BankAnswer, type Upstream } from '../src/upstream/index.js';
+import { noAnswer, withoutToken, type BankAnswer, type Upstream } from '../src/upstream/index.js';
 import type { SendReport, SendTurn } from './contract.js';
 import type { Execution } from './execution.js';
 import { failureTypes, tryAgain, tryBankAgain } from './failures.js';
@@ -62,7 +62,9 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     if (attempt === null) continue;
     // A process that was stopped between claim and PUT must not undo what happened meanwhile.
     const tooLate = expired() || execution.elapsedMs() - claimingMs > PUT_LEAVES_WITHIN_MS;
-    const answer = tooLate ? notSent('the attempt was not sent: its time was over') : await upstream.unlock(request, got.token);
+    const answer = tooLate
+      ? noAnswer('not_sent', 'the attempt was not sent: its time was over', 0)
+      : await upstream.unlock(request, got.token);
     return concludeAttempt(attempt, review.previous, answer);
   }
   throw tryAgain({ type: failureTypes.attemptInFlight, message: 'another execution holds this unlock', delayMs: upstream.timeoutMs });
@@ -92,7 +94,7 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     const reading = await upstream.readLockStatus(request);
     await recorder.statusChecked(reading, previous.attempt);
     if (reading.kind === 'read') return reading.lockStatus === 'not_locked' ? { kind: 'found_not_locked' } : { kind: 'clear', previous };
-    if (attemptResult(reading.answer.meaning, { meaning: 'stale_token' }) === 'rejected') return { kind: 'rejected' };
+    if (refusesReading(reading.answer.meaning)) return { kind: 'rejected' };
     throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
   }
 
@@ -119,10 +121,6 @@ async function keepRecording(execution: Execution, request: UnlockRequest, write
       await new Promise((resolve) => setTimeout(resolve, RECORD_AGAIN_MS));
     }
   }
-}
-
-function notSent(reason: string): BankAnswer {
-  return { meaning: 'not_sent', httpStatus: null, code: null, message: null, reason, retryAfterMs: null, durationMs: 0 };
 }
 
 function reportOf(outcome: Outcome | null): SendReport['kind'] {

@@ -21,11 +21,11 @@ export interface CodecPlan {
   readonly capability: string;
 }
 
-interface Embedding {
+export interface Embedding {
   readonly config: Config;
   readonly closers: Closers;
   readonly say: (line: string) => void;
-  /** Ends a long search for the Temporal server early. */
+  /** Ends the start early, a long search for the Temporal server with it. */
   readonly signal: AbortSignal;
 }
 

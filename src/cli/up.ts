@@ -1,24 +1,17 @@
 import type { Logger } from 'pino';
 import { migrate } from '../audit/migrate.js';
-import type { Config } from '../config.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import { startApi } from './api.js';
-import type { Closers } from './closers.js';
 import { startCodec } from './codec.js';
-import { embedWhatIsMissing, type EmbeddedParts } from './embedded.js';
+import { embedWhatIsMissing, type EmbeddedParts, type Embedding } from './embedded.js';
 import { temporalSettings } from './parts.js';
 import { isTourDue, markTourDone, tour } from './tour.js';
 import { startWorkerPart } from './worker.js';
 
-interface UpParts {
-  readonly config: Config;
+interface UpParts extends Embedding {
   readonly log: Logger;
-  readonly closers: Closers;
-  readonly say: (line: string) => void;
-  /** Ends the start early. */
-  readonly signal: AbortSignal;
 }
 
 const AWAY_LIMIT_MS = 60_000;

@@ -95,6 +95,11 @@ export function attemptResult(meaning: Meaning, previous: Pick<Attempt, 'meaning
   return treatments[meaning].result;
 }
 
+/** True where a read of the lock status is refused for good; the reading has tried a new token, so a stale one is the second in a row. */
+export function refusesReading(meaning: Meaning): boolean {
+  return attemptResult(meaning, { meaning: 'stale_token' }) === 'rejected';
+}
+
 /** How long to wait after an answer of this meaning; null where it is final. */
 export function delayAfter(meaning: Meaning): 'none' | 'back_off' | 'long_back_off' | null {
   return treatments[meaning].delay;

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import { PayloadDecryptionError } from '../temporal/payload-codec.js';
 import type { RemoteCodec } from '../temporal/remote-codec.js';
 import type { Authenticator } from './auth.js';
 import { invalid, Problem, toProblem } from './problem.js';
@@ -73,7 +74,7 @@ function allowOrigin(allowedOrigin: string): RequestHandler {
 // Temporal's codec protocol has no form for errors; the path stays out, for it may hold the capability.
 const answerError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
   if (response.headersSent) return next(error);
-  if (error instanceof Error && error.name === 'PayloadDecryptionError') return void response.status(422).json({ message: error.message });
+  if (error instanceof PayloadDecryptionError) return void response.status(422).json({ message: error.message });
   const problem = toProblem(error);
   response.status(problem.httpStatus).set(problem.headers).json({ message: problem.message });
 };

@@ -133,7 +133,8 @@ export function withoutToken(result: {
   return { ...noAnswer(result.httpStatus === 429 ? 'too_fast' : 'not_sent', reason, 0), retryAfterMs: result.retryAfterMs };
 }
 
-function noAnswer(meaning: Meaning, reason: string, durationMs: number): BankAnswer {
+/** What is known of a call to which the bank did not answer, or which was never sent. */
+export function noAnswer(meaning: Meaning, reason: string, durationMs: number): BankAnswer {
   return { meaning, httpStatus: null, code: null, message: null, reason, retryAfterMs: null, durationMs };
 }
 

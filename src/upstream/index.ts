@@ -5,7 +5,7 @@ import { createCustomers, type Customers } from './customers.js';
 import { createTokenSource, type TokenSource } from './token.js';
 
 export type { BankAnswer, StatusReading } from './customers.js';
-export { withoutToken } from './customers.js';
+export { noAnswer, withoutToken } from './customers.js';
 
 export interface UpstreamSettings {
   readonly baseUrl: string;
