@@ -7,6 +7,7 @@ const rooms = [
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^generated/'] },
   { room: 'temporal', path: '^src/temporal/', may: ['^src/domain/'], mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'] },
   { room: 'http', path: '^src/http/', may: ['^src/domain/', '^src/audit/', '^src/temporal/'] },
+  { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
   { room: 'config', path: '^src/config\\.ts$', may: ['^src/domain/'] },
@@ -62,7 +63,7 @@ export default {
     {
       name: 'upstream-and-audit-know-no-temporal',
       severity: 'error',
-      from: { path: '^src/(upstream|audit|http|sandbox)/' },
+      from: { path: '^src/(upstream|audit|http|metrics|sandbox)/' },
       to: { path: temporalPackages },
     },
     {

@@ -1,4 +1,5 @@
-import type { JsonObject } from '../src/domain/audit-event.js';
+import type { AttemptResult } from '../src/domain/attempt.js';
+import type { BankAnswer } from '../src/domain/bank-answer.js';
 import type { LockStatus, StatusFlags } from '../src/domain/lock-status.js';
 import type { Outcome, Proposal, Settlement } from '../src/domain/outcome.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
@@ -9,6 +10,17 @@ export interface Turn {
   readonly notBefore: number | null;
   /** Why it waits, in words for an operator. */
   readonly because: string | null;
+  /** What an earlier try could not put on record; absent or null: nothing. */
+  readonly unrecorded?: UnrecordedAnswer | null;
+}
+
+/** The bank's answer to an attempt while Postgres is away: it travels from try to try, so that it does not become `unknown`. */
+export interface UnrecordedAnswer {
+  readonly attempt: number;
+  readonly result: AttemptResult;
+  readonly answer: BankAnswer;
+  /** RFC 3339. */
+  readonly answeredAt: string;
 }
 
 export interface SendTurn extends Turn {
@@ -49,6 +61,78 @@ export type LockStatusReport =
       readonly meaning: string;
     };
 
+/** An unlock workflow that has closed, as Temporal's index of executions shows it. */
+export interface ClosedExecution {
+  readonly correlationId: string;
+  /** False where it was terminated, timed out, failed or was cancelled by force. */
+  readonly completed: boolean;
+  /** As its search attributes tell; null where they do not. */
+  readonly outcome: string | null;
+  readonly attempts: number | null;
+}
+
+export interface ClosedExecutionsQuery {
+  /** RFC 3339; null: from the first one that Temporal still knows. */
+  readonly since: string | null;
+  /** RFC 3339, exclusive. */
+  readonly until: string;
+  /** Of the page before; null for the first one. */
+  readonly pageToken: string | null;
+}
+
+/** What Temporal knows of the workflow behind a correlationId. */
+export type ExecutionState =
+  /** Never there, deleted, or past its retention. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'running' }
+  | {
+      readonly kind: 'closed';
+      /** In Temporal's words: `completed`, `terminated`, `timed_out`, … */
+      readonly closedAs: string;
+      /** RFC 3339 */
+      readonly closedAt: string;
+      readonly runId: string;
+      readonly cancelRequested: boolean;
+      /** As accepted; null where it cannot be read. */
+      readonly request: UnlockRequest | null;
+      /** Null unless it completed, or where it cannot be read. */
+      readonly result: UnlockResult | null;
+    };
+
+/** The unlock workflows as the reconciler sees them; handed in. */
+export interface Executions {
+  /** Some hundred at a time; each call of one query may show what it showed before. */
+  listClosed(
+    query: ClosedExecutionsQuery,
+  ): Promise<{ readonly executions: readonly ClosedExecution[]; readonly nextPageToken: string | null }>;
+  stateOf(correlationId: string): Promise<ExecutionState>;
+}
+
+/** How far the comparison of closed workflows with the audit log has come. */
+export interface ComparisonProgress {
+  /** RFC 3339; null: at its beginning. */
+  readonly comparedUntil: string | null;
+  /** The stretch of time that is half done. */
+  readonly under: { readonly until: string; readonly pageToken: string } | null;
+}
+
+/** Requests that the reconciler has to look into. */
+export interface Suspects<Progress> {
+  readonly correlationIds: readonly string[];
+  readonly progress: Progress;
+  /** False once there is nothing left to go through. */
+  readonly more: boolean;
+}
+
+/** Where a run of the reconciler leaves off and the next one goes on: its result. */
+export interface ReconcilerProgress {
+  /** CorrelationIds to look into again: too young, still running, or the bank or a server was away. */
+  readonly waiting: readonly string[];
+  readonly comparison: ComparisonProgress;
+  /** The position in the audit log up to which every beginning has an end or waits. */
+  readonly scannedTo: string;
+}
+
 /** Everything that a workflow may ask for. Each may run again at any time; each first reads what is on record. */
 export interface Activities {
   /** Records the request, reads the lock status and records what it found. */
@@ -59,9 +143,16 @@ export interface Activities {
   recordOutcome(request: UnlockRequest, proposal: Proposal, turn: Turn): Promise<UnlockResult>;
   /** Reads the lock status for somebody who only wants to look; records nothing. */
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
+  /** Goes through the workflows that have closed; suspects are those that did not complete, or of which the audit log tells otherwise. */
+  compareWithTemporal(progress: ComparisonProgress): Promise<Suspects<ComparisonProgress>>;
+  /** Goes through the audit log from a position on; suspects are those that began long ago and have no end. */
+  findOpenRequests(scannedTo: string): Promise<Suspects<string>>;
+  /** Mends and reports what can be; returns those that are to be looked into again. */
+  reconcileRequests(correlationIds: readonly string[]): Promise<{ readonly again: readonly string[] }>;
 }
 
 /** Details of a failure that is to be tried again. */
-export interface RetryDetails extends JsonObject {
+export interface RetryDetails {
   readonly notBefore: number;
+  readonly unrecorded: UnrecordedAnswer | null;
 }

@@ -1,37 +1,62 @@
-import type { AuditLog } from '../src/audit/audit-log.js';
+import type { Pace } from '../src/audit/pace.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
-import type { Upstream } from '../src/upstream/index.js';
 import { checkLockStatus } from './check-lock-status.js';
 import type { Activities, Turn } from './contract.js';
 import { execute, type Execution } from './execution.js';
-import { asFailure } from './failures.js';
+import { asFailure, asReconcilerFailure } from './failures.js';
+import { compareWithTemporal, findOpenRequests } from './find-gaps.js';
 import { readLockStatus } from './read-lock-status.js';
+import type { ReconcilerParts } from './reconcile-request.js';
+import { reconcileRequests } from './reconcile-requests.js';
 import { recordOutcome } from './record-outcome.js';
 import { sendUnlock } from './send-unlock.js';
 
+export type { ReconcilerSettings } from './reconcile-request.js';
+
 /** What the activities work with; a test hands in the same with other bricks. */
-export interface ActivityParts {
-  readonly upstream: Upstream;
-  readonly audit: AuditLog;
+export interface ActivityParts extends ReconcilerParts {
+  /** Left out: PUTs leave as soon as they may. */
+  readonly pace?: Pace;
+  /** Once it is aborted, no execution begins anything new: the worker stops, and another goes on. */
+  readonly handOver?: AbortSignal;
 }
+
+const AT_ONCE: Turn = { notBefore: null, because: null };
 
 /** The activities that the worker registers. */
 export function createActivities(parts: ActivityParts): Activities {
+  const { handOver = new AbortController().signal } = parts;
+
+  function unlockStep<Report>(request: UnlockRequest, turn: Turn, body: (execution: Execution) => Promise<Report>): Promise<Report> {
+    return execute({ turn, handOver }, async (execution) => {
+      try {
+        execution.throwIfHandingOver();
+        return await body(execution);
+      } catch (error) {
+        throw asFailure(error, execution, request.budget);
+      }
+    });
+  }
+
+  function reconcilerStep<Report>(body: (execution: Execution) => Promise<Report>): Promise<Report> {
+    return execute({ turn: AT_ONCE, handOver }, async (execution) => {
+      try {
+        execution.throwIfHandingOver();
+        return await body(execution);
+      } catch (error) {
+        throw asReconcilerFailure(error);
+      }
+    });
+  }
+
   return {
     checkLockStatus: (request, turn) => unlockStep(request, turn, (execution) => checkLockStatus(parts, request, execution)),
     sendUnlock: (request, turn) => unlockStep(request, turn, (execution) => sendUnlock(parts, request, turn, execution)),
     recordOutcome: (request, proposal, turn) =>
       unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),
     readLockStatus: (query) => readLockStatus(parts.upstream, query),
+    compareWithTemporal: (progress) => reconcilerStep((execution) => compareWithTemporal(parts, progress, execution)),
+    findOpenRequests: (scannedTo) => reconcilerStep((execution) => findOpenRequests(parts, scannedTo, execution)),
+    reconcileRequests: (correlationIds) => reconcilerStep((execution) => reconcileRequests(parts, correlationIds, execution)),
   };
-}
-
-function unlockStep<Report>(request: UnlockRequest, turn: Turn, body: (execution: Execution) => Promise<Report>): Promise<Report> {
-  return execute(turn, async (execution) => {
-    try {
-      return await body(execution);
-    } catch (error) {
-      throw asFailure(error, execution.activityAttempt, request.budget);
-    }
-  });
 }

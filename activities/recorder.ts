@@ -2,52 +2,77 @@ import type { AuditLog } from '../src/audit/audit-log.js';
 import { AuditConflictError } from '../src/audit/audit-log.js';
 import { auditEventId } from '../src/audit/event-id.js';
 import type { AttemptResult } from '../src/domain/attempt.js';
-import type { AuditAction, NewAuditEvent } from '../src/domain/audit-event.js';
+import type { AuditAction, JsonObject, NewAuditEvent } from '../src/domain/audit-event.js';
+import type { BankAnswer } from '../src/domain/bank-answer.js';
 import { diagnose } from '../src/domain/diagnosis.js';
 import { flagsAsJson } from '../src/domain/lock-status.js';
+import type { ReconcilerFinding } from '../src/domain/observer.js';
+import type { RECONCILER } from '../src/domain/reconciliation.js';
 import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
-import type { UnlockRequest } from '../src/domain/unlock-request.js';
-import type { BankAnswer, StatusReading } from '../src/upstream/index.js';
+import type { UnlockRequest, UnlockSubject } from '../src/domain/unlock-request.js';
+import type { StatusReading } from '../src/upstream/index.js';
 import type { Execution } from './execution.js';
+
+/** On whose behalf rows are written. */
+export interface Writer extends Pick<Execution, 'id' | 'workflowId' | 'activityAttempt'> {
+  /** Null where the workflow is gone and no row names its run. */
+  readonly runId: string | null;
+  /** Stands in the rows' metadata where it was not the request's own workflow. */
+  readonly recordedBy?: typeof RECONCILER;
+}
 
 /** Writes and reads the audit rows of one unlock request, for one execution. */
 export interface Recorder {
-  /** @returns false where the request was on record already */
+  /** @returns false where the request was on record already, or nothing but its subject is known */
   requested(): Promise<boolean>;
-  /** @param afterAttempt the attempt that it follows, 0 before the first: one execution reads once after each */
-  statusChecked(reading: StatusReading, afterAttempt: number): Promise<void>;
+  /**
+   * @param afterAttempt the attempt that it follows, 0 before the first: one execution reads once after each
+   * @param purpose `settling`: the read was to tell how the request ended
+   */
+  statusChecked(reading: StatusReading, afterAttempt: number, purpose?: { readonly settling: true }): Promise<void>;
   /**
    * Records the bank's answer to an attempt; where the attempt was closed meanwhile, as a late answer.
+   * @param answeredAt when it came; now, by default
    * @returns false where it came late
    */
-  attemptFinished(attempt: number, result: AttemptResult, answer: BankAnswer): Promise<boolean>;
+  attemptFinished(attempt: number, result: AttemptResult, answer: BankAnswer, answeredAt?: Date): Promise<boolean>;
   /** Closes an attempt of which nobody will bring the answer any more. */
   attemptLost(attempt: number): Promise<void>;
   /** @returns false where another execution has settled the request: what stands, stands */
   completed(ending: Pick<NewAuditEvent, 'outcome' | 'verification' | 'lockStatus' | 'metadata'>): Promise<boolean>;
+  /**
+   * Records what the reconciler found, and did about it; once for each finding, and attempt where it is about one.
+   * @returns false where it was on record already
+   */
+  reconciled(finding: ReconcilerFinding, attempt: number | null, metadata: JsonObject): Promise<boolean>;
   read(): Promise<{ readonly record: UnlockRecord; readonly readAt: Date }>;
 }
 
-export function createRecorder(audit: AuditLog, request: UnlockRequest, execution: Execution): Recorder {
-  const { correlationId, institutionId, customerId, actor } = request;
+/** @param request the subject alone where nothing else of it is known */
+export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockSubject, writer: Writer): Recorder {
+  const { correlationId, institutionId, customerId } = request;
+  const mark = writer.recordedBy === undefined ? {} : { recordedBy: writer.recordedBy };
 
-  function write(action: AuditAction, key: string | number, columns: Partial<NewAuditEvent>) {
+  function write(action: AuditAction, key: string | number, { metadata, ...columns }: Partial<NewAuditEvent>) {
     return audit.append({
-      id: auditEventId(execution.workflowId, action, key),
+      id: auditEventId(writer.workflowId, action, key),
       occurredAt: new Date(),
       action,
       correlationId,
       institutionId,
       customerId,
-      workflowId: execution.workflowId,
-      runId: execution.runId,
-      activityAttempt: execution.activityAttempt,
+      workflowId: writer.workflowId,
+      runId: writer.runId,
+      activityAttempt: writer.activityAttempt,
+      metadata: { ...metadata, ...mark },
       ...columns,
     });
   }
 
   return {
     async requested() {
+      if (!('actor' in request)) return false;
+      const { actor } = request;
       const written = await write('customer.unlock.requested', 'once', {
         occurredAt: new Date(request.requestedAt),
         actorType: actor.type,
@@ -66,15 +91,15 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest, executio
       });
       return written === 'written';
     },
-    async statusChecked(reading, afterAttempt) {
+    async statusChecked(reading, afterAttempt, purpose) {
       const { metadata, ...columns } = readingColumns(reading);
-      await write('customer.unlock.status_checked', `${execution.id}/${afterAttempt}`, {
+      await write('customer.unlock.status_checked', `${writer.id}/${afterAttempt}`, {
         ...columns,
-        metadata: { ...metadata, afterAttempt },
+        metadata: { ...metadata, afterAttempt, ...purpose },
       });
     },
-    async attemptFinished(attempt, result, answer) {
-      const columns = { attempt, result, ...answerColumns(answer) };
+    async attemptFinished(attempt, result, answer, answeredAt = new Date()) {
+      const columns = { occurredAt: answeredAt, attempt, result, ...answerColumns(answer) };
       try {
         await write('customer.unlock.attempt_finished', attempt, columns);
         return true;
@@ -104,6 +129,10 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest, executio
         if (!(error instanceof AuditConflictError)) throw error;
         return false;
       }
+    },
+    async reconciled(finding, attempt, about) {
+      const key = attempt === null ? finding : `${finding}/${attempt}`;
+      return (await write('customer.unlock.reconciled', key, { attempt, metadata: { finding, ...about } })) === 'written';
     },
     async read() {
       const { events, readAt } = await audit.eventsOf(correlationId);

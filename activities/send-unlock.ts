@@ -1,19 +1,23 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
+import type { Pace } from '../src/audit/pace.js';
 import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
 import { attemptResult, refusesReading } from '../src/domain/classification.js';
 import type { Outcome } from '../src/domain/outcome.js';
 import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
-import { noAnswer, withoutToken, type BankAnswer, type Upstream } from '../src/upstream/index.js';
-import type { SendReport, SendTurn } from './contract.js';
+import { noAnswer, withoutToken, type Upstream } from '../src/upstream/index.js';
+import { isOnRecord, putOnRecord } from './answer.js';
+import type { SendReport, SendTurn, UnrecordedAnswer } from './contract.js';
 import type { Execution } from './execution.js';
 import { failureTypes, tryAgain, tryBankAgain } from './failures.js';
 import { closeOpenAttempts, PUT_LEAVES_WITHIN_MS } from './in-flight.js';
 import { createRecorder } from './recorder.js';
+import { takeTurn, takeTurnOrTryAgain } from './turn-at-the-bank.js';
 
 interface Parts {
   readonly upstream: Upstream;
   readonly audit: AuditLog;
+  readonly pace?: Pace;
 }
 
 /** A review that leaves the way free for the next PUT. */
@@ -24,15 +28,20 @@ interface Clear {
 
 /** Lost races for the claim before this execution lets Temporal try again. */
 const ROUNDS = 3;
-/** Kept free at the end of an execution, so that Temporal hears how it ended. */
-const REPORTING_MS = 2_000;
-const RECORD_AGAIN_MS = 250;
+/** Before its turn at the bank an attempt is claimed, so that a slow claim does not cost the turn. */
+const CLAIM_AHEAD_MS = 500;
 
 /** Sends at most one PUT: claims the next attempt, sends, records the answer. */
 export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: SendTurn, execution: Execution): Promise<SendReport> {
-  const { upstream, audit } = parts;
+  const { upstream, audit, pace } = parts;
   const recorder = createRecorder(audit, request, execution);
-  const expired = () => Date.now() >= Date.parse(request.budget.deadlineAt);
+  const { customerId, correlationId } = request;
+  const timeLeftMs = () => Date.parse(request.budget.deadlineAt) - Date.now();
+  const expired = () => timeLeftMs() <= 0;
+
+  const held = execution.unrecorded();
+  if (held !== null && !isOnRecord((await recorder.read()).record, held)) return concludeAttempt(held);
+  execution.hold(null);
 
   for (let round = 0; round < ROUNDS; round += 1) {
     // The fast try looks at nothing first: the claim itself is refused where there is anything to look at.
@@ -43,14 +52,17 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     const got = await upstream.token();
     if (got.kind === 'unavailable')
       throw tryBankAgain('no token for the bank', withoutToken(got), execution.activityAttempt - 1, request.budget);
+    const turnAtBank = await takeTurnOrTryAgain(pace, request.institutionId, request.budget);
+    await turnAtBank.comes(CLAIM_AHEAD_MS);
     const barred = whyNot();
     if (barred !== null) return barred;
+    execution.throwIfHandingOver();
     // Before the claim, whose reply may have been long in coming.
     const claimingMs = execution.elapsedMs();
     const attempt = await audit.claimAttempt({
-      correlationId: request.correlationId,
+      correlationId,
       institutionId: request.institutionId,
-      customerId: request.customerId,
+      customerId,
       workflowId: execution.workflowId,
       runId: execution.runId,
       activityAttempt: execution.activityAttempt,
@@ -60,14 +72,25 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
       occurredAt: new Date(),
     });
     if (attempt === null) continue;
+    const leaveWithinMs = () => PUT_LEAVES_WITHIN_MS - (execution.elapsedMs() - claimingMs);
+    await turnAtBank.comes(0);
+    const inTurn = !turnAtBank.isOver() || (await anotherTurn(leaveWithinMs()));
     // A process that was stopped between claim and PUT must not undo what happened meanwhile.
-    const tooLate = expired() || execution.elapsedMs() - claimingMs > PUT_LEAVES_WITHIN_MS;
+    const tooLate = expired() || leaveWithinMs() < 0 || !inTurn;
     const answer = tooLate
       ? noAnswer('not_sent', 'the attempt was not sent: its time was over', 0)
-      : await upstream.unlock(request, got.token);
-    return concludeAttempt(attempt, review.previous, answer);
+      : await upstream.unlock({ customerId, correlationId, leavesWithinMs: Math.min(leaveWithinMs(), timeLeftMs()) }, got.token);
+    const result = attemptResult(answer.meaning, review.previous);
+    return concludeAttempt({ attempt, result, answer, answeredAt: new Date().toISOString() });
   }
   throw tryAgain({ type: failureTypes.attemptInFlight, message: 'another execution holds this unlock', delayMs: upstream.timeoutMs });
+
+  /** For a claim that took so long that its turn is over; without one the PUT does not leave. */
+  async function anotherTurn(withinMs: number): Promise<boolean> {
+    const turnAtBank = await takeTurn(pace, request.institutionId, withinMs).catch(() => null);
+    await turnAtBank?.comes(0);
+    return turnAtBank?.isOver() === false;
+  }
 
   /** What stands in the way of a PUT whatever is on record; null: nothing. */
   function whyNot(): SendReport | null {
@@ -98,9 +121,9 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
   }
 
-  async function concludeAttempt(attempt: number, previous: Attempt | undefined, answer: BankAnswer): Promise<SendReport> {
-    const result = attemptResult(answer.meaning, previous);
-    const inTime = await keepRecording(execution, request, () => recorder.attemptFinished(attempt, result, answer));
+  async function concludeAttempt(answered: UnrecordedAnswer): Promise<SendReport> {
+    const { attempt, result, answer } = answered;
+    const inTime = await putOnRecord(recorder, answered, execution, request.budget);
     if (result === 'succeeded') return { kind: 'succeeded' };
     if (!inTime)
       throw tryAgain({ type: failureTypes.attemptInFlight, message: 'the answer came after the attempt was closed', delayMs: 0 });
@@ -108,18 +131,6 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     if (attempt >= request.budget.maxAttempts) return { kind: 'exhausted' };
     if (!turn.mayPut || execution.calledOff()) return { kind: 'cancelled' };
     throw tryBankAgain(`attempt ${attempt}`, answer, attempt - 1, request.budget);
-  }
-}
-
-/** A known answer must not become unknown because the database is away for a moment: retried for as long as this execution may last. */
-async function keepRecording(execution: Execution, request: UnlockRequest, write: () => Promise<boolean>): Promise<boolean> {
-  for (;;) {
-    try {
-      return await write();
-    } catch (error) {
-      if (execution.elapsedMs() + REPORTING_MS > request.budget.activityTimeoutMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RECORD_AGAIN_MS));
-    }
   }
 }
 

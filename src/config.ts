@@ -23,7 +23,14 @@ const text = z.string().min(1);
 const count = (least: number, most: number) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
 const port = count(0, 65_535);
-const durationMs = count(1, 7 * 24 * 3_600_000);
+const WEEK_MS = 7 * 24 * 3_600_000;
+const durationMs = count(1, WEEK_MS);
+const rate = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, 'must be a number')
+  .transform(Number)
+  .pipe(z.number().min(0.01).max(10_000));
+const versionPart = text.regex(/^[\w-][\w.-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, dashes and underscores');
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const httpUrl = z
   // Aborts, because what follows could not read a URL that is none.
@@ -56,6 +63,8 @@ export const settings = z.object({
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
   TEMPORAL_ADDRESS: text.optional(),
   TEMPORAL_NAMESPACE: text.default('default'),
+  TEMPORAL_DEPLOYMENT_NAME: versionPart.optional(),
+  TEMPORAL_WORKER_BUILD_ID: versionPart.optional(),
   TEMPORAL_UI_URL: httpUrl.optional(),
   TEMPORAL_CLI_PATH: text.optional(),
   UPSTREAM_BASE_URL: httpUrl.optional(),
@@ -68,6 +77,7 @@ export const settings = z.object({
   UPSTREAM_CLIENT_SECRET: text.optional(),
   UPSTREAM_INSTITUTION_ID: text.regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters').optional(),
   UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
+  UPSTREAM_MAX_PER_SECOND: rate.optional(),
   UPSTREAM_CA_FILE: text.optional(),
   ALLOW_HTTP_HOSTS: z
     .string()
@@ -88,6 +98,8 @@ export const settings = z.object({
   RETRY_AFTER_MAX_MS: durationMs.default(300_000),
   UNLOCK_DEADLINE_MS: durationMs.default(900_000),
   UNLOCK_WAIT_MS: durationMs.default(25_000),
+  RECONCILE_INTERVAL_MS: count(1_000, WEEK_MS).default(60_000),
+  RECONCILE_AFTER_MS: count(1_000, WEEK_MS).default(60_000),
   NOT_LOCKED_POLICY: z.enum(['reject', 'accept']).default('reject'),
   REASON_REQUIRED: flag.default(false),
   CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),
@@ -98,6 +110,8 @@ export const settings = z.object({
       'must be id:key,… with keys of 32 bytes in base64, the current one first',
     )
     .optional(),
+  SHUTDOWN_DELAY_MS: count(0, 600_000).default(0),
+  SHUTDOWN_LIMIT_MS: durationMs.default(60_000),
   LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATA_DIR: text.default('.latchkey'),
@@ -145,6 +159,8 @@ const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
   ['UPSTREAM_CLIENT_ID', 'UPSTREAM_BASE_URL'],
   ['UPSTREAM_CLIENT_SECRET', 'UPSTREAM_BASE_URL'],
   ['AUTH_JWKS_URL', 'AUTH_ISSUER'],
+  ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'],
+  ['TEMPORAL_WORKER_BUILD_ID', 'TEMPORAL_DEPLOYMENT_NAME'],
 ];
 const neededWithBank: readonly (keyof Settings)[] = [
   'UPSTREAM_TOKEN_URL',
@@ -205,6 +221,10 @@ function contradictions(given: Environment, production: boolean): string[] {
   const intervals = settings.pick({ UNLOCK_INITIAL_INTERVAL_MS: true, UNLOCK_MAX_INTERVAL_MS: true }).safeParse(given);
   if (intervals.success && intervals.data.UNLOCK_INITIAL_INTERVAL_MS > intervals.data.UNLOCK_MAX_INTERVAL_MS) {
     faults.push('UNLOCK_INITIAL_INTERVAL_MS must not exceed UNLOCK_MAX_INTERVAL_MS');
+  }
+  const stop = settings.pick({ SHUTDOWN_DELAY_MS: true, SHUTDOWN_LIMIT_MS: true, UPSTREAM_TIMEOUT_MS: true }).safeParse(given);
+  if (stop.success && stop.data.SHUTDOWN_LIMIT_MS <= stop.data.SHUTDOWN_DELAY_MS + stop.data.UPSTREAM_TIMEOUT_MS) {
+    faults.push('SHUTDOWN_LIMIT_MS must be longer than SHUTDOWN_DELAY_MS and UPSTREAM_TIMEOUT_MS together');
   }
   const plainHttpHosts = settings.shape.ALLOW_HTTP_HOSTS.parse(given.ALLOW_HTTP_HOSTS);
   for (const name of outbound) {

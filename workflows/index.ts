@@ -1,2 +1,3 @@
 export { readLockStatus } from './read-lock-status.js';
+export { reconcileAudit } from './reconcile-audit.js';
 export { unlockCustomer } from './unlock-customer.js';

@@ -4,16 +4,22 @@ import {
   ApplicationFailure,
   CancellationScope,
   isCancellation,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
+  sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { Activities, Turn } from '../activities/contract.js';
+import type { Activities, RetryDetails, Turn, UnrecordedAnswer } from '../activities/contract.js';
 import type { RetryBudget } from '../src/domain/unlock-request.js';
 
 /** Why a step came to no report: somebody asked to cancel, or the deadline passed while it was being retried. */
-export type GivenUp = { readonly kind: 'cancelled' | 'failed' };
+export interface GivenUp {
+  readonly kind: 'cancelled' | 'failed';
+  /** What could not be put on record: for whoever records the outcome. */
+  readonly unrecorded: UnrecordedAnswer | null;
+}
 
 export interface Step<Report> {
   /** In words for operators; names the activity in the Temporal UI. */
@@ -23,38 +29,46 @@ export interface Step<Report> {
   readonly deadlineMs: number | null;
   /** The workflow's own scope: it alone hears a request to cancel. */
   readonly root: CancellationScope;
+  /** A task queue of its own, which hands out no more than a rate: there is no local try then, which Temporal could not count. */
+  readonly queue?: string | null;
   readonly run: (activities: Activities, turn: Turn) => Promise<Report>;
 }
 
 const HEARTBEAT_TIMEOUT = '5 seconds';
-const FIRST_TRY: Turn = { notBefore: null, because: null };
+const FIRST_TRY: Turn = { notBefore: null, because: null, unrecorded: null };
 
 /**
  * One step at two speeds: first as a local activity within the workflow task at hand; if that fails and may be tried again,
  * as a regular activity under Temporal's retry policy, where an operator sees it and can pause, reset or hurry it.
+ * With a queue of its own it is a regular activity from the start.
  * @throws what may not be tried again: a contradiction in the audit log, or a fault of our own code
  */
 export async function runStep<Report>(step: Step<Report>): Promise<Report | GivenUp> {
   const { summary, budget, deadlineMs, root } = step;
+  const queue = step.queue ?? null;
   const local = proxyLocalActivities<Activities>({
     startToCloseTimeout: budget.activityTimeoutMs,
     retry: { maximumAttempts: 1 },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     summary,
   });
-  let turn: Turn;
-  try {
-    return await step.run(local, FIRST_TRY);
-  } catch (error) {
-    turn = nextTurn(error);
+  let turn = FIRST_TRY;
+  if (queue === null) {
+    try {
+      return await step.run(local, FIRST_TRY);
+    } catch (error) {
+      turn = nextTurn(error);
+    }
   }
 
   if (deadlineMs !== null) {
-    if (root.consideredCancelled) return { kind: 'cancelled' };
-    if (deadlineMs <= Date.now()) return { kind: 'failed' };
+    const { unrecorded = null } = turn;
+    if (root.consideredCancelled) return { kind: 'cancelled', unrecorded };
+    if (deadlineMs <= Date.now()) return { kind: 'failed', unrecorded };
   }
-  setCurrentDetails(`${summary}: ${turn.because ?? 'no answer'}. It goes on under Temporal's retry policy.`);
+  if (queue === null) setCurrentDetails(`${summary}: ${turn.because ?? 'no answer'}. It goes on under Temporal's retry policy.`);
   const regular = proxyActivities<Activities>({
+    ...(queue === null ? {} : { taskQueue: queue }),
     startToCloseTimeout: budget.activityTimeoutMs,
     ...(deadlineMs === null ? {} : { scheduleToCloseTimeout: Math.max(1, deadlineMs - Date.now()) }),
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
@@ -63,16 +77,42 @@ export async function runStep<Report>(step: Step<Report>): Promise<Report | Give
     summary,
   });
   if (deadlineMs === null) return step.run(regular, turn);
+  const scope = new CancellationScope();
+  root.cancelRequested.catch(() => scope.cancel());
+  const work = scope.run(async () => step.run(regular, turn));
+  let unrecorded = turn.unrecorded ?? null;
   try {
-    return await new CancellationScope().run(async () => {
-      const scope = CancellationScope.current();
-      root.cancelRequested.catch(() => scope.cancel());
-      return step.run(regular, turn);
-    });
+    if (!patched('a-paused-step-ends-after-the-deadline')) return await work;
+    const ended = await untilOverdue(work, deadlineMs + budget.activityTimeoutMs);
+    if (ended !== null) return ended.report;
+    scope.cancel();
   } catch (error) {
-    nextTurn(error);
-    // A retryable failure that follows a request to cancel is not retried: it arrives as a failure.
-    return { kind: root.consideredCancelled ? 'cancelled' : 'failed' };
+    unrecorded = nextTurn(error).unrecorded ?? unrecorded;
+  }
+  // A retryable failure that follows a request to cancel is not retried: it arrives as a failure.
+  return { kind: root.consideredCancelled ? 'cancelled' : 'failed', unrecorded };
+}
+
+/**
+ * Waits for a step until even an execution that began just before the deadline must have ended: none of Temporal's own time-outs
+ * ends a step that is paused.
+ * @returns null where the time was up
+ * @throws what the step throws
+ */
+async function untilOverdue<Report>(work: Promise<Report>, endMs: number): Promise<{ report: Report } | null> {
+  const alarm = new CancellationScope();
+  const overdue = alarm
+    .run(() => sleep(Math.max(1, endMs - Date.now())))
+    .then(
+      () => null,
+      () => null,
+    );
+  // A step that ends after that is of no interest.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work.then((report) => ({ report })), overdue]);
+  } finally {
+    alarm.cancel();
   }
 }
 
@@ -84,13 +124,15 @@ function nextTurn(error: unknown): Turn {
   if (isCancellation(error)) return { notBefore: null, because: 'cancelled' };
   // A local activity's failure arrives bare, a regular one's wrapped.
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof TimeoutFailure) return { notBefore: null, because: cause.message };
+  if (cause instanceof TimeoutFailure) {
+    return { notBefore: null, because: cause.message, unrecorded: carriedBy(cause.lastHeartbeatDetails).unrecorded ?? null };
+  }
   if (!(cause instanceof ApplicationFailure) || cause.nonRetryable === true) throw error;
-  return { notBefore: notBeforeIn(cause.details?.[0]), because: cause.message };
+  const { notBefore = null, unrecorded = null } = carriedBy(cause.details?.[0]);
+  return { notBefore, because: cause.message, unrecorded };
 }
 
-/** `RetryDetails`, if the failure carries them. */
-function notBeforeIn(details: unknown): number | null {
-  const carried = typeof details === 'object' && details !== null && 'notBefore' in details ? details.notBefore : null;
-  return typeof carried === 'number' ? carried : null;
+/** What a failure's details or a heartbeat carry of ours; a failure of other origin carries nothing. */
+function carriedBy(details: unknown): Partial<RetryDetails> {
+  return typeof details === 'object' && details !== null ? details : {};
 }

@@ -1,6 +1,6 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { CancellationScope, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { CheckReport, SendReport, UnlockResult } from '../activities/contract.js';
+import type { CheckReport, SendReport, UnlockResult, UnrecordedAnswer } from '../activities/contract.js';
 import type { Proposal } from '../src/domain/outcome.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { runStep, type GivenUp } from './step.js';
@@ -16,13 +16,13 @@ const unlockAttempts = defineSearchAttributeKey('UnlockAttempts', 'INT');
 export async function unlockCustomer(request: UnlockRequest): Promise<UnlockResult> {
   const root = CancellationScope.current();
   return CancellationScope.nonCancellable(async () => {
-    const proposal = await tryToUnlock(request, root);
+    const { proposal, unrecorded } = await tryToUnlock(request, root);
     const result = await runStep({
       summary: 'Record the outcome',
       budget: request.budget,
       deadlineMs: null,
       root,
-      run: (activities, turn) => activities.recordOutcome(request, proposal, turn),
+      run: (activities, turn) => activities.recordOutcome(request, proposal, { ...turn, unrecorded: turn.unrecorded ?? unrecorded }),
     });
     if ('kind' in result) throw new Error('the settling step never gives up');
     upsertSearchAttributes([
@@ -34,8 +34,14 @@ export async function unlockCustomer(request: UnlockRequest): Promise<UnlockResu
   });
 }
 
+interface Ending {
+  readonly proposal: Proposal;
+  /** An answer of the bank that Postgres was away for. */
+  readonly unrecorded: UnrecordedAnswer | null;
+}
+
 /** Checks, then sends; tells what the workflow saw, which the audit log may know better. */
-async function tryToUnlock(request: UnlockRequest, root: CancellationScope): Promise<Proposal> {
+async function tryToUnlock(request: UnlockRequest, root: CancellationScope): Promise<Ending> {
   const { budget } = request;
   const deadlineMs = Date.parse(budget.deadlineAt);
   setCurrentDetails('Reading the lock status.');
@@ -46,16 +52,18 @@ async function tryToUnlock(request: UnlockRequest, root: CancellationScope): Pro
     root,
     run: (activities, turn) => activities.checkLockStatus(request, turn),
   });
-  if (checked.kind !== 'locked') return proposalAfterCheck(checked.kind);
-  setCurrentDetails('Asking the bank to unlock.');
+  if (checked.kind !== 'locked') return { proposal: proposalAfterCheck(checked.kind), unrecorded: null };
+  const queue = request.sendQueue ?? null;
+  setCurrentDetails(queue === null ? 'Asking the bank to unlock.' : 'Asking the bank to unlock, at the rate that is set for it.');
   const sent = await runStep({
     summary: 'Ask the bank to unlock',
     budget,
     deadlineMs,
     root,
+    queue,
     run: (activities, turn) => activities.sendUnlock(request, { ...turn, mayPut: !root.consideredCancelled }),
   });
-  return proposalAfterSending(sent);
+  return { proposal: proposalAfterSending(sent), unrecorded: 'unrecorded' in sent ? sent.unrecorded : null };
 }
 
 function proposalAfterCheck(kind: Exclude<(CheckReport | GivenUp)['kind'], 'locked'>): Proposal {

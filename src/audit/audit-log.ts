@@ -91,6 +91,23 @@ export interface Page<Filters, Position> {
   readonly after: Position | null;
 }
 
+/** Where the search for requests without an end goes on, and how far one call may go. */
+export interface OpenRequestsQuery {
+  /** The position up to which everything was looked at; 0 for the beginning. */
+  readonly after: bigint;
+  /** Rows younger than this, by the database's clock, are not looked at; longer than any write may take. */
+  readonly olderThanMs: number;
+  /** Beginnings looked at, at most. */
+  readonly limit: number;
+}
+
+/** How a request ended, in short. */
+export interface Ending {
+  readonly correlationId: string;
+  readonly outcome: Outcome;
+  readonly attempts: number;
+}
+
 /** The append-only log. Every write is one statement; when a promise resolves, the row is committed. Any write may be repeated. */
 export interface AuditLog {
   /**
@@ -104,18 +121,28 @@ export interface AuditLog {
   /**
    * Takes the next attempt number and commits the intent, in one statement.
    * Refused (null) while an attempt is open, after a final result or a late success, after `.completed`, with the budget used up,
+   * where a look after the last attempt, or before any, found the customer not locked (another execution's may have been the later one),
    * or if attempts beyond `reviewedAttempt` exist. Repeating it after a lost reply finds the own row again, unless another execution
    * has closed that attempt meanwhile (null): then its PUT must not leave any more.
    */
   claimAttempt(claim: AttemptClaim): Promise<number | null>;
-  /** Every row of one correlationId in order of position, and the database's clock at that moment. */
-  eventsOf(correlationId: string): Promise<{ readonly events: AuditEvent[]; readonly readAt: Date }>;
+  /** Every row of one correlationId in order of position, the database's clock at that moment, and whether it would take a row. */
+  eventsOf(correlationId: string): Promise<{ readonly events: AuditEvent[]; readonly readAt: Date; readonly takesRows: boolean }>;
   /** Rows of many correlationIds at once, in order of position. */
   eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
   /** A page of events, newest first (by position, descending). */
   listEvents(page: Page<EventFilters, bigint>): Promise<AuditEvent[]>;
   /** A page of unlock requests, newest first. */
   listRequests(page: Page<RequestFilters, RequestPosition>): Promise<RequestSummary[]>;
-  /** Resolves where the database answers and the migrations are there. */
+  /**
+   * The requests of which a first row or an attempt was recorded and no end. It costs as much as there are beginnings within the limit.
+   * @returns `scannedTo`: where the next call goes on; `more`: the limit was reached before the end
+   */
+  openRequests(
+    query: OpenRequestsQuery,
+  ): Promise<{ readonly correlationIds: string[]; readonly scannedTo: bigint; readonly more: boolean }>;
+  /** The ends of many requests at once; those that have none are left out. */
+  endingsOf(correlationIds: readonly string[]): Promise<Ending[]>;
+  /** Resolves where the database answers, the migrations are there and rows can be read and written. */
   ping(): Promise<void>;
 }

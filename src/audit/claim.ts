@@ -29,15 +29,18 @@ function claimNext(prisma: PrismaClient, claim: AttemptClaim): Promise<unknown> 
   const id = auditEventId(claim.workflowId, 'customer.unlock.attempt_started', attempt);
   return prisma.$queryRaw`
     WITH record AS (
-      SELECT action, attempt, result, execution_id FROM audit_event
+      SELECT action, attempt, result, execution_id, lock_status, metadata FROM audit_event
       WHERE correlation_id = ${claim.correlationId}::uuid
-        AND action IN ('customer.unlock.attempt_started', 'customer.unlock.attempt_finished', 'customer.unlock.late_answer', 'customer.unlock.completed')
+        AND action IN ('customer.unlock.attempt_started', 'customer.unlock.attempt_finished', 'customer.unlock.late_answer',
+          'customer.unlock.status_checked', 'customer.unlock.completed')
     ), story AS (
       SELECT
         count(*) FILTER (WHERE action = 'customer.unlock.attempt_started') AS started,
         count(*) FILTER (WHERE action = 'customer.unlock.attempt_finished') AS finished,
         coalesce(bool_or(
           result = 'succeeded' OR (result = 'rejected' AND action = 'customer.unlock.attempt_finished') OR action = 'customer.unlock.completed'
+            OR (action = 'customer.unlock.status_checked' AND lock_status = 'not_locked'
+              AND metadata ->> 'afterAttempt' = ${String(claim.reviewedAttempt)})
         ), false) AS is_final
       FROM record
     ), taken AS (

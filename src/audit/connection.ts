@@ -37,7 +37,9 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: 30_000,
+      // A server that vanished without a word is noticed in some fifteen seconds, also by connections that nobody uses.
       keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
       statement_timeout: statementTimeoutMs,
       lock_timeout: Math.max(1, statementTimeoutMs - 1000),
       idle_in_transaction_session_timeout: statementTimeoutMs,

@@ -1,40 +1,44 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
+import type { Observer } from '../domain/observer.js';
 import { createApp } from '../http/app.js';
 import { createHttpServer, type HttpServer } from '../http/server.js';
 import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
 import { createTemporalClient } from '../temporal/client.js';
+import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
 import type { Closers } from './closers.js';
 import { activityTimeoutMs, authenticator, customerRefKey, dataConverter, openAuditLog, temporalSettings } from './parts.js';
+import { stopTimes } from './stopping.js';
 
 interface ApiParts {
   readonly config: Config;
   readonly log: Logger;
   readonly closers: Closers;
+  readonly observer: Observer;
   /** The worker of the same process; absent where the worker is a process of its own. */
   readonly worker?: Pick<LatchkeyWorker, 'client' | 'polls'>;
 }
 
 const DEFAULT_PORT = 3000;
-const DRAIN_MS = 10_000;
 const QUEUEING_MS = 5_000;
 
 /**
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
  * @returns the URL under which it listens
  */
-export async function startApi({ config, log, closers, worker }: ApiParts): Promise<string> {
-  const audit = openAuditLog(config, log, closers);
+export async function startApi({ config, log, closers, observer, worker }: ApiParts): Promise<string> {
+  const audit = openAuditLog({ config, log, closers, observer });
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
   closers.add('Temporal client', temporal.close);
   const executions = createUnlockClient({
     client: temporal.client,
-    eagerClient: worker?.client,
+    eagerClient: worker?.client ?? undefined,
     customerRefKey: await customerRefKey(config),
     readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
   });
+  const draining = new AbortController();
   const shutdown = new AbortController();
   const app = createApp({
     audit,
@@ -43,13 +47,17 @@ export async function startApi({ config, log, closers, worker }: ApiParts): Prom
     settings: httpSettings(config),
     readiness: readinessChecks(audit, executions, worker?.polls),
     log,
+    drainSignal: draining.signal,
     shutdownSignal: shutdown.signal,
   });
   const server = createHttpServer(app);
   const port = await listen(server, config);
   closers.add('front door', async () => {
+    const { delayMs, drainMs } = stopTimes(config);
+    draining.abort();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
     shutdown.abort();
-    await server.close(DRAIN_MS);
+    await server.close(drainMs);
   });
   return `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
 }
@@ -68,6 +76,7 @@ function httpSettings(config: Config): HttpSettings {
       activityTimeoutMs: activityTimeoutMs(config),
       deadlineMs: config.UNLOCK_DEADLINE_MS,
     },
+    sendQueue: config.UPSTREAM_MAX_PER_SECOND === undefined ? null : sendQueueBeside(taskQueue),
     temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
     namespace: config.TEMPORAL_NAMESPACE,
   };

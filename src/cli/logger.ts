@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { sqlStateOf } from '../audit/failures.js';
 
 /**
  * Structured lines for machines.
@@ -9,13 +10,14 @@ export function createLogger({ level, toStderr }: { readonly level: string; read
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorInShort } }, destination);
 }
 
-/** Names and codes alone, causes included: messages of a database quote the row that it refused. */
+/** Names, types and codes alone, causes included: messages of a database quote the row that it refused. */
 export function errorInShort(error: unknown): string {
   const named: string[] = [];
   for (let each = error; typeof each === 'object' && each !== null && named.length < 5; each = 'cause' in each ? each.cause : null) {
     const name = 'name' in each ? String(each.name) : 'object';
-    const code = 'code' in each && (typeof each.code === 'string' || typeof each.code === 'number') ? ` (${each.code})` : '';
-    named.push(name + code);
+    const codes = ['type' in each ? each.type : null, 'code' in each ? each.code : null, sqlStateOf(each)];
+    const told = new Set(codes.filter((code) => typeof code === 'string' || typeof code === 'number'));
+    named.push(told.size === 0 ? name : `${name} (${[...told].join(', ')})`);
   }
   return named.length === 0 ? typeof error : named.join(' < ');
 }

@@ -4,14 +4,17 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { migrate } from '../audit/migrate.js';
 import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
-import { createTemporalClient } from '../temporal/client.js';
+import { createTemporalClient, type TemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
+import { setCurrentVersion } from '../temporal/worker-version.js';
 import { startApi } from './api.js';
 import { startCodec } from './codec.js';
 import { createClosers, type Closers } from './closers.js';
 import { createLogger } from './logger.js';
-import { temporalSettings } from './parts.js';
+import { startMonitoring } from './monitoring.js';
+import { temporalSettings, workerVersion } from './parts.js';
 import { untilToldToStop } from './signals.js';
+import { stopWithin } from './stopping.js';
 import { up } from './up.js';
 import { startWorkerPart } from './worker.js';
 
@@ -57,14 +60,17 @@ async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service
   } catch (error) {
     if (!stopping.signal.aborted) failure = error instanceof Error ? error : new Error(String(error));
   }
-  await closers.closeAll();
+  await stopWithin(closers, config.SHUTDOWN_LIMIT_MS);
   if (failure !== undefined) throw failure;
   process.exit(0);
 }
 
 const program = new Command('latchkey')
   .description('A durable, audited front door for unlocking bank customers. Settings come from the environment; .env is read.')
-  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work; 130 or 143 where a second signal ended it at once.',
+  )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
 program
@@ -77,7 +83,8 @@ program
   .description('the HTTP front door alone')
   .action(() =>
     serve('api', async (parts) => {
-      const url = await startApi(parts);
+      const { observer } = await startMonitoring(parts);
+      const url = await startApi({ ...parts, observer });
       parts.log.info({ url }, 'the front door listens');
       return forever;
     }),
@@ -110,7 +117,8 @@ program
   .description('the simulated bank and token issuer alone; for local use')
   .option('--port <number>', 'port to listen on', '4010')
   .option('--url <url>', 'where others reach it; tokens name their issuer by it (default: where it listens)')
-  .action(({ port, url }: { port: string; url?: string }) =>
+  .option('--journal <file>', 'keep customers and calls there beyond the end of the process, however it ends')
+  .action(({ port, url, journal }: { port: string; url?: string; journal?: string }) =>
     serve('sandbox', async ({ closers, config }) => {
       const { createSandbox } = await import('../sandbox/index.js');
       const { HOST, UPSTREAM_INSTITUTION_ID } = config;
@@ -118,6 +126,7 @@ program
         host: HOST,
         port: Number(port),
         ...(url === undefined ? {} : { publicUrl: url }),
+        ...(journal === undefined ? {} : { journalFile: journal }),
         ...(UPSTREAM_INSTITUTION_ID === undefined ? {} : { institutionId: UPSTREAM_INSTITUTION_ID }),
       });
       closers.add('sandbox', sandbox.close);
@@ -140,20 +149,38 @@ program
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
 
-program
-  .command('temporal')
-  .description('works on the Temporal server')
+const temporal = program.command('temporal').description('works on the Temporal server');
+
+temporal
   .command('setup')
-  .description('makes the namespace, where it may, and registers the search attributes')
+  .description("makes the namespace, where it may, registers the search attributes and sets the reconciler's schedule")
   .action(async () => {
-    const temporal = createTemporalClient(temporalSettings(settingsOf('temporal')));
-    try {
-      await setUpTemporal(temporal, say);
-    } finally {
-      await temporal.close();
-    }
+    const config = settingsOf('temporal');
+    await withTemporal(config, (client) => setUpTemporal(client, { reconcileIntervalMs: config.RECONCILE_INTERVAL_MS, say }));
     say('Temporal is ready for Latchkey');
   });
+
+temporal
+  .command('set-current-version')
+  .description('makes the workers of TEMPORAL_WORKER_BUILD_ID the ones that get new unlocks; those under way follow')
+  .option('--unversioned', 'make the workers without a version current instead')
+  .action(async ({ unversioned = false }: { unversioned?: boolean }) => {
+    const config = settingsOf('temporal');
+    const version = workerVersion(config);
+    if (version === null) throw new ConfigError(['TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are required']);
+    const buildId = unversioned ? null : version.buildId;
+    await withTemporal(config, ({ client }) => setCurrentVersion(client, { ...version, buildId }));
+    say(`${version.deploymentName}: ${buildId ?? 'workers without a version'} are current`);
+  });
+
+async function withTemporal(config: Config, work: (temporal: TemporalClient) => Promise<void>): Promise<void> {
+  const connected = createTemporalClient(temporalSettings(config));
+  try {
+    await work(connected);
+  } finally {
+    await connected.close();
+  }
+}
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 try {

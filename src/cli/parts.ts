@@ -1,13 +1,16 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { DataConverter } from '@temporalio/common';
 import type { Logger } from 'pino';
+import type { ReconcilerSettings } from '../../activities/index.js';
 import type { AuditLog } from '../audit/audit-log.js';
-import { connectAudit } from '../audit/connection.js';
+import { connectAudit, type AuditConnection } from '../audit/connection.js';
 import { createAuditLog } from '../audit/index.js';
 import type { Config } from '../config.js';
+import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
+import type { WorkerVersion } from '../temporal/worker-version.js';
 import type { Closers } from './closers.js';
 import { localKey } from './local-keys.js';
 
@@ -20,8 +23,32 @@ export function activityTimeoutMs(config: Config): number {
   return 3 * config.UPSTREAM_TIMEOUT_MS + AUDIT_MARGIN_MS;
 }
 
+interface AuditLogParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly closers: Closers;
+  readonly observer: Observer;
+}
+
+/** How long a status that the bank does not tell is asked for before a request that was left open ends without it. */
+const UNAVAILABLE_AFTER_MS = 3_600_000;
+
+/** Requests older than their deadline and a margin are looked into from the audit log's side; those that closed, from Temporal's. */
+export function reconcilerSettings({ RECONCILE_AFTER_MS, UNLOCK_DEADLINE_MS }: Config): ReconcilerSettings {
+  return {
+    afterMs: RECONCILE_AFTER_MS,
+    openAfterMs: UNLOCK_DEADLINE_MS + RECONCILE_AFTER_MS + AUDIT_MARGIN_MS,
+    unavailableAfterMs: UNAVAILABLE_AFTER_MS,
+  };
+}
+
 /** @throws TypeError where a part that needs a database was composed without one */
-export function openAuditLog(config: Config, log: Logger, closers: Closers): AuditLog {
+export function openAuditLog({ observer, ...parts }: AuditLogParts): AuditLog {
+  return createAuditLog({ prisma: openDatabase(parts), observer });
+}
+
+/** @throws TypeError where a part that needs a database was composed without one */
+export function openDatabase({ config, log, closers }: Omit<AuditLogParts, 'observer'>): AuditConnection['prisma'] {
   if (config.DATABASE_URL === undefined) throw new TypeError('DATABASE_URL is not set');
   const { prisma, close } = connectAudit({
     databaseUrl: config.DATABASE_URL,
@@ -30,7 +57,7 @@ export function openAuditLog(config: Config, log: Logger, closers: Closers): Aud
     onError: (error) => log.warn({ error: error.name }, 'an idle database connection broke'),
   });
   closers.add('database connections', close);
-  return createAuditLog({ prisma });
+  return prisma;
 }
 
 /** Temporal's standard environment, but for address and namespace, which may be the embedded server's. */
@@ -43,6 +70,12 @@ export function temporalSettings(config: Config): TemporalSettings {
     tls: tls ?? undefined,
     apiKey: typeof apiKey === 'string' ? apiKey : undefined,
   };
+}
+
+/** @returns null where versions are not told apart */
+export function workerVersion({ TEMPORAL_DEPLOYMENT_NAME, TEMPORAL_WORKER_BUILD_ID }: Config): WorkerVersion | null {
+  if (TEMPORAL_DEPLOYMENT_NAME === undefined || TEMPORAL_WORKER_BUILD_ID === undefined) return null;
+  return { deploymentName: TEMPORAL_DEPLOYMENT_NAME, buildId: TEMPORAL_WORKER_BUILD_ID };
 }
 
 /** The key of the customers' references in Temporal; every process of one deployment must have the same. */

@@ -1,5 +1,8 @@
+import { constants } from 'node:os';
+
 const PASSED_ON_TWICE_MS = 1_000;
-const KILLED_BY_SIGINT = 130;
+/** By convention the exit code of a process that a signal ended is this and the signal's number. */
+const ENDED_BY_SIGNAL = 128;
 
 /**
  * Resolves at the first SIGINT or SIGTERM. A second one at least a second later ends the process at once:
@@ -14,7 +17,7 @@ export function untilToldToStop(onSecond: () => void): Promise<NodeJS.Signals> {
         resolve(signal);
       } else if (performance.now() - firstMs >= PASSED_ON_TWICE_MS) {
         onSecond();
-        process.exit(KILLED_BY_SIGINT);
+        process.exit(ENDED_BY_SIGNAL + constants.signals[signal]);
       }
     };
     process.on('SIGINT', heard);

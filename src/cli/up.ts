@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
+import { databaseFailure } from '../audit/failures.js';
 import { migrate } from '../audit/migrate.js';
+import type { Config } from '../config.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
-import type { TemporalSettings } from '../temporal/settings.js';
 import { startApi } from './api.js';
 import { startCodec } from './codec.js';
 import { embedWhatIsMissing, type EmbeddedParts, type Embedding } from './embedded.js';
@@ -27,8 +28,8 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   const databaseUrl = config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL;
   if (databaseUrl === undefined) throw new TypeError('DATABASE_URL is not set');
   await Promise.all([
-    unlessAwayForLong('Postgres', { say, signal }, () => migrate({ databaseUrl, say })),
-    unlessAwayForLong('Temporal', { say, signal }, () => prepareTemporal(temporalSettings(config), say)),
+    unlessAwayForLong('Postgres', isDatabaseAway, { say, signal }, () => migrate({ databaseUrl, say })),
+    unlessAwayForLong('Temporal', isTemporalAway, { say, signal }, () => prepareTemporal(config, say)),
   ]);
   signal.throwIfAborted();
   const worker = await startWorkerPart({ config, log, closers });
@@ -37,15 +38,15 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
     await embedded.codec?.release();
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
-  const apiUrl = await startApi({ config, log, closers, worker });
+  const apiUrl = await startApi({ config, log, closers, observer: worker.observer, worker });
   await greet(embedded, apiUrl, databaseUrl, say);
   return { ended: worker.ended };
 }
 
-async function prepareTemporal(settings: TemporalSettings, say: (line: string) => void): Promise<void> {
-  const temporal = createTemporalClient(settings);
+async function prepareTemporal(config: Config, say: (line: string) => void): Promise<void> {
+  const temporal = createTemporalClient(temporalSettings(config));
   try {
-    await setUpTemporal(temporal, say);
+    await setUpTemporal(temporal, { reconcileIntervalMs: config.RECONCILE_INTERVAL_MS, say });
   } finally {
     await temporal.close();
   }
@@ -54,6 +55,7 @@ async function prepareTemporal(settings: TemporalSettings, say: (line: string) =
 /** A part that starts beside us may need a moment; one that stays away ends the start. */
 async function unlessAwayForLong<Result>(
   name: string,
+  isAway: (error: unknown) => boolean,
   { say, signal }: Pick<UpParts, 'say' | 'signal'>,
   work: () => Promise<Result>,
 ): Promise<Result> {
@@ -69,12 +71,19 @@ async function unlessAwayForLong<Result>(
   }
 }
 
-/** Refused connections, time-outs, servers that are starting up: what passes by itself. */
-function isAway(error: unknown): boolean {
+/** What passes by itself; a wrong password does not. */
+function isDatabaseAway(error: unknown): boolean {
+  const failure = databaseFailure(error);
+  return failure === 'unreachable' || failure === 'broken';
+}
+
+const DEADLINE_EXCEEDED = 4;
+const UNAVAILABLE = 14;
+
+function isTemporalAway(error: unknown): boolean {
   for (let each: unknown = error; each instanceof Error; each = each.cause) {
-    const code = 'code' in each ? String(each.code) : '';
-    if (['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EAI_AGAIN', 'ENOTFOUND', '57P03', '53300', '4', '14'].includes(code)) return true;
-    if (/failed to connect|connection terminated|timeout expired/i.test(each.message)) return true;
+    const code = 'code' in each ? each.code : null;
+    if (code === DEADLINE_EXCEEDED || code === UNAVAILABLE || /failed to connect/i.test(each.message)) return true;
   }
   return false;
 }

@@ -1,12 +1,17 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
+import { createAuditLog, createPace } from '../audit/index.js';
 import type { Config } from '../config.js';
+import type { Observer } from '../domain/observer.js';
+import { createTemporalClient } from '../temporal/client.js';
+import { createExecutions } from '../temporal/reconciler-executions.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
 import { createUpstream } from '../upstream/index.js';
 import type { Closers } from './closers.js';
-import { activityTimeoutMs, dataConverter, openAuditLog, temporalSettings } from './parts.js';
-import { startWorkerHealth } from './worker-health.js';
+import { startMonitoring } from './monitoring.js';
+import { dataConverter, openDatabase, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
+import { stopTimes } from './stopping.js';
 
 interface WorkerParts {
   readonly config: Config;
@@ -14,11 +19,16 @@ interface WorkerParts {
   readonly closers: Closers;
 }
 
+export interface WorkerPart extends LatchkeyWorker {
+  /** Hears what the parts of this process tell of themselves. */
+  readonly observer: Observer;
+}
+
 /**
- * Starts the worker, and its health on `METRICS_PORT`; it polls when this resolves.
- * @throws where Temporal cannot be reached, the workflows cannot be loaded, or the port is taken
+ * Starts the worker, and before it the monitoring of this process; it polls when this resolves.
+ * @throws where Temporal cannot be reached, the workflows cannot be loaded, or `METRICS_PORT` is taken
  */
-export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<LatchkeyWorker> {
+export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<WorkerPart> {
   installRuntime(log);
   const { UPSTREAM_BASE_URL, UPSTREAM_TOKEN_URL, UPSTREAM_CLIENT_ID, UPSTREAM_CLIENT_SECRET, UPSTREAM_INSTITUTION_ID } = config;
   if (
@@ -31,9 +41,9 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     throw new TypeError('the bank is not set');
   }
   let polls = () => false;
-  const healthUrl = await startWorkerHealth({ config, closers, polls: () => polls() });
-  if (healthUrl !== null) log.info({ url: healthUrl }, "the worker's health is served");
-  const audit = openAuditLog(config, log, closers);
+  const { observer } = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
+  const prisma = openDatabase({ config, log, closers });
+  const maxPerSecond = config.UPSTREAM_MAX_PER_SECOND ?? null;
   const upstream = createUpstream({
     baseUrl: UPSTREAM_BASE_URL,
     unlockPath: config.UPSTREAM_UNLOCK_PATH,
@@ -47,18 +57,39 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     customerIdPattern: config.CUSTOMER_ID_PATTERN,
     timeoutMs: config.UPSTREAM_TIMEOUT_MS,
     ca: config.upstreamCa,
+    observer,
   });
   closers.add('connections to the bank', () => upstream.close());
+  const settings = temporalSettings(config);
+  const converter = await dataConverter(config);
+  const temporal = createTemporalClient(settings, converter);
+  closers.add("the reconciler's connection to Temporal", () => temporal.close());
+  const { graceMs } = stopTimes(config);
+  const graceIsOver = new AbortController();
   const worker = await startWorker({
-    settings: temporalSettings(config),
-    activities: createActivities({ upstream, audit }),
-    dataConverter: await dataConverter(config),
-    shutdownGraceMs: activityTimeoutMs(config),
+    settings,
+    activities: createActivities({
+      upstream,
+      audit: createAuditLog({ prisma, observer }),
+      executions: createExecutions({ client: temporal.client }),
+      observer,
+      reconciler: reconcilerSettings(config),
+      handOver: graceIsOver.signal,
+      ...(maxPerSecond === null ? {} : { pace: createPace({ prisma, maxPerSecond }) }),
+    }),
+    maxSendsPerSecond: maxPerSecond,
+    version: workerVersion(config),
+    dataConverter: converter,
+    shutdownGraceMs: graceMs,
     workflowBundle: await loadWorkflowBundle(),
   });
   polls = worker.polls;
-  closers.add('worker', () => worker.stop());
-  return worker;
+  closers.add('worker', async () => {
+    const timer = setTimeout(() => graceIsOver.abort(), graceMs);
+    await worker.stop();
+    clearTimeout(timer);
+  });
+  return { ...worker, observer };
 }
 
 /** Temporal's own log through ours; signals are for the composition root, which stops everything in order. */

@@ -32,14 +32,18 @@ export interface Wait {
 type Intervals = Pick<RetryBudget, 'initialIntervalMs' | 'maxIntervalMs' | 'retryAfterMaxMs'>;
 
 /**
- * How long to wait before the next try, in milliseconds: what the bank asked for (capped), else exponential back-off with jitter,
- * so that many customers waiting for one bank do not come back at once.
+ * How long to wait before the next try, in milliseconds: what the bank asked for (capped), else exponential back-off; never less.
+ * Chance adds to the former and spreads the latter over the upper half of its interval, so that many customers who wait for one bank,
+ * all told the same moment perhaps, do not come back at once.
  * @param random a number in [0, 1)
  */
 export function waitMs(wait: Wait, intervals: Intervals, random: number): number {
   if (wait.kind === 'none') return 0;
-  if (wait.retryAfterMs !== null && wait.retryAfterMs > 0) return Math.min(wait.retryAfterMs, intervals.retryAfterMaxMs);
-  if (wait.kind === 'long_back_off') return Math.round(intervals.maxIntervalMs * (0.9 + 0.1 * random));
-  const exponential = intervals.initialIntervalMs * 2 ** Math.min(wait.failures, 30);
-  return Math.round(Math.min(exponential, intervals.maxIntervalMs) * (0.5 + 0.5 * random));
+  const exponentialMs = Math.min(intervals.initialIntervalMs * 2 ** Math.min(wait.failures, 30), intervals.maxIntervalMs);
+  if (wait.retryAfterMs !== null && wait.retryAfterMs > 0) {
+    const askedMs = Math.min(wait.retryAfterMs, intervals.retryAfterMaxMs);
+    return Math.round(askedMs + Math.max(askedMs / 2, exponentialMs) * random);
+  }
+  const intervalMs = wait.kind === 'long_back_off' ? intervals.maxIntervalMs : exponentialMs;
+  return Math.round(intervalMs * (0.5 + 0.5 * random));
 }

@@ -26,11 +26,15 @@ export interface RetryBudget {
   readonly deadlineAt: string;
 }
 
-/** One wish to unlock one customer: the input of the workflow `unlockCustomer`. */
-export interface UnlockRequest {
+/** Which unlock request, and whom it is about. */
+export interface UnlockSubject {
   readonly correlationId: string;
   readonly institutionId: string;
   readonly customerId: string;
+}
+
+/** One wish to unlock one customer: the input of the workflow `unlockCustomer`. */
+export interface UnlockRequest extends UnlockSubject {
   readonly actor: Actor;
   readonly reason: string | null;
   readonly reasonCode: string | null;
@@ -39,6 +43,8 @@ export interface UnlockRequest {
   /** RFC 3339; when the front door took it. */
   readonly requestedAt: string;
   readonly budget: RetryBudget;
+  /** The task queue by which its PUTs go, where their rate is limited; absent or null: each leaves as soon as it may. */
+  readonly sendQueue?: string | null;
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

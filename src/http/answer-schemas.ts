@@ -52,6 +52,10 @@ export const unlockSchema = z
     completedAt: time.nullable(),
     attempts: z.array(attemptSchema),
     nextAttemptAt: time.nullable().meta({ description: 'When the next attempt is due; always null in lists' }),
+    paused: z
+      .boolean()
+      .nullable()
+      .meta({ description: 'True while an operator keeps the next attempt back; null where Temporal was not asked, as in lists' }),
     links: z.strictObject({ self: z.string(), events: text, temporal: text }),
   })
   .meta({ id: 'Unlock' });

@@ -10,6 +10,8 @@ import { dropInRoutes } from './drop-in.js';
 import { healthRoutes } from './health.js';
 import { lockStatusRoutes } from './lock-status.js';
 import { withDescription } from './openapi.js';
+import { operatorRoutes } from './operator-actions.js';
+import { createOperatorDesk } from './operator-desk.js';
 import { Problem } from './problem.js';
 import { createRequestSchemas } from './request-schemas.js';
 import type { Route } from './route.js';
@@ -25,15 +27,18 @@ export interface AppParts {
   readonly settings: HttpSettings;
   readonly readiness: readonly ReadinessCheck[];
   readonly log: HttpLog;
-  /** Once it is aborted, waiting requests answer at once and connections are not kept. */
+  /** Once it is aborted, the front door is not ready and keeps no connections, but still serves. */
+  readonly drainSignal?: AbortSignal;
+  /** Once it is aborted, waiting requests also answer at once. */
   readonly shutdownSignal?: AbortSignal;
 }
 
 /** The front door; the order of what stands here is the order in which a request meets it. */
-export function createApp({ shutdownSignal = new AbortController().signal, ...parts }: AppParts): Express {
-  const routes = createRoutes({ ...parts, shutdownSignal });
+export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: AppParts): Express {
+  const draining = AbortSignal.any([drainSignal ?? never(), shutdownSignal]);
+  const routes = createRoutes({ ...parts, draining });
   const { auth, log } = parts;
-  const traces = createCallTraces({ log, shutdownSignal });
+  const traces = createCallTraces({ log, draining, shutdownSignal });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -53,15 +58,24 @@ export function createApp({ shutdownSignal = new AbortController().signal, ...pa
   return app;
 }
 
-function createRoutes({ audit, executions, settings, readiness, log, shutdownSignal }: Required<AppParts>): Route[] {
+interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSignal'> {
+  readonly draining: AbortSignal;
+}
+
+function createRoutes({ audit, executions, settings, readiness, log, draining }: RouteParts): Route[] {
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, log });
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, schemas, settings }),
+    ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
     ...lockStatusRoutes({ audit, executions, schemas }),
     ...auditEventRoutes({ audit, schemas }),
-    ...healthRoutes({ readiness, log, shutdownSignal }),
+    ...healthRoutes({ readiness, log, draining }),
     ...docsRoutes(),
   ]);
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal;
 }

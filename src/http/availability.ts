@@ -9,7 +9,7 @@ import { Problem } from './problem.js';
  */
 export async function fromAudit<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
-    throw error instanceof AuditConflictError ? error : unavailable('The audit log does not answer.', error);
+    throw error instanceof AuditConflictError ? error : unavailable('The audit log does not answer, or takes no rows.', error);
   });
 }
 

@@ -15,15 +15,19 @@ export interface CallTrace {
 
 interface CallTracesParts {
   readonly log: HttpLog;
+  /** From then on connections are not kept. */
+  readonly draining: AbortSignal;
+  /** From then on nobody waits. */
   readonly shutdownSignal: AbortSignal;
 }
 
 /** Follows requests: one line in the log for each, and a signal that ends what it waits for. */
-export function createCallTraces({ log, shutdownSignal }: CallTracesParts) {
+export function createCallTraces({ log, draining, shutdownSignal }: CallTracesParts) {
   const traces = new WeakMap<Request, CallTrace>();
-  const open = new Set<() => void>();
+  const open = new Set<{ readonly response: Response; readonly controller: AbortController }>();
   // One listener for all: a listener of each request's own would be one too many for a busy process.
-  shutdownSignal.addEventListener('abort', () => open.forEach((end) => end()), { once: true });
+  draining.addEventListener('abort', () => open.forEach(({ response }) => keepNot(response)), { once: true });
+  shutdownSignal.addEventListener('abort', () => open.forEach(({ controller }) => controller.abort()), { once: true });
 
   function begin(request: Request, response: Response, next: NextFunction): void {
     const startedAt = performance.now();
@@ -31,14 +35,12 @@ export function createCallTraces({ log, shutdownSignal }: CallTracesParts) {
     const sent = z.string().safeParse(request.headers.correlationid).data ?? '';
     const trace: CallTrace = { correlationId: parseCorrelationId(sent) ?? randomUUID(), route: 'none', signal: controller.signal };
     traces.set(request, trace);
-    const end = (): void => {
-      if (!response.headersSent) response.set('connection', 'close');
-      controller.abort();
-    };
-    open.add(end);
-    if (shutdownSignal.aborted) end();
+    const entry = { response, controller };
+    open.add(entry);
+    if (draining.aborted) keepNot(response);
+    if (shutdownSignal.aborted) controller.abort();
     response.once('close', () => {
-      open.delete(end);
+      open.delete(entry);
       controller.abort();
       const { correlationId, route } = trace;
       const durationMs = Math.round(performance.now() - startedAt);
@@ -56,6 +58,10 @@ export function createCallTraces({ log, shutdownSignal }: CallTracesParts) {
   }
 
   return { begin, of };
+}
+
+function keepNot(response: Response): void {
+  if (!response.headersSent) response.set('connection', 'close');
 }
 
 export type CallTraces = ReturnType<typeof createCallTraces>;

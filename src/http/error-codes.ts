@@ -96,6 +96,20 @@ export const errorCodes = {
     remedy: 'For another try use a new correlationId.',
     only: 'drop-in',
   },
+  request_has_ended: {
+    httpStatus: 409,
+    title: 'The unlock request has ended',
+    meaning: 'An operator’s action came when the request had its outcome already.',
+    remedy: 'Read the request: its outcome stands. For another try use a new correlationId.',
+    only: 'others',
+  },
+  nothing_to_act_on: {
+    httpStatus: 409,
+    title: 'There is nothing to act on',
+    meaning: 'The request is under way, but not at a point where this action means anything. `detail` says why, and nothing was changed.',
+    remedy: 'Read the request, then decide again. With a `Retry-After` the same action may find something to act on after those seconds.',
+    only: 'others',
+  },
   body_too_large: {
     httpStatus: 413,
     title: 'The body is too large',

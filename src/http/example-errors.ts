@@ -28,6 +28,8 @@ const details: Readonly<Record<ErrorCode, string>> = {
   correlation_id_in_use: 'Send the request under a correlationId of its own.',
   not_locked: diagnose({ locked: false, onHold: true }) ?? '',
   cancelled: 'The unlock was cancelled on request; for another try use a new correlationId.',
+  request_has_ended: 'The request has ended: unlocked.',
+  nothing_to_act_on: 'It is not paused.',
   body_too_large: 'Send at most 16 kB.',
   unsupported_media_type: 'Send the body as application/json.',
   headers_too_large: 'Send at most 16 kB of headers.',

@@ -26,6 +26,7 @@ const accepted: UnlockAnswer = {
   completedAt: null,
   attempts: [],
   nextAttemptAt: null,
+  paused: false,
   links: { self: unlockPath(EXAMPLE_CORRELATION_ID), events: null, temporal: null },
 };
 
@@ -58,6 +59,12 @@ export const runningUnlocks = {
     summary: 'The bank is unwell; the next attempt has its time',
     value: { ...accepted, attempts: [attempt(1, 0.2, unavailable)], nextAttemptAt: after(1.3) },
   },
+} satisfies Record<string, Example<UnlockAnswer>>;
+
+/** Unlock requests that an operator has acted on. */
+export const steeredUnlocks = {
+  paused: { summary: 'Paused: no attempt is made', value: { ...runningUnlocks.retrying.value, nextAttemptAt: null, paused: true } },
+  trying: { summary: 'Being tried now', value: { ...runningUnlocks.retrying.value, nextAttemptAt: null } },
 } satisfies Record<string, Example<UnlockAnswer>>;
 
 /** Unlock requests that have ended, in every way that one can. */
@@ -124,4 +131,9 @@ export const unlockWishes = {
     summary: 'A service names the human behind the request',
     value: { customerId: EXAMPLE_CUSTOMER_ID, reason: 'Asked for in the branch', onBehalfOf: 'teller-12' },
   },
+};
+
+/** What the operators' actions may be sent. */
+export const operatorReasons = {
+  complete: { summary: 'With a ticket, for the audit log', value: { reason: 'The bank says that it is back', ticket: 'INC-2042' } },
 };

@@ -8,13 +8,13 @@ import type { HttpLog, ReadinessCheck } from './settings.js';
 interface HealthParts {
   readonly readiness: readonly ReadinessCheck[];
   readonly log: HttpLog;
-  readonly shutdownSignal: AbortSignal;
+  readonly draining: AbortSignal;
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
 
 /** Whether the process lives, and whether all is there that requests need. */
-export function healthRoutes({ readiness, log, shutdownSignal }: HealthParts): Route[] {
+export function healthRoutes({ readiness, log, draining }: HealthParts): Route[] {
   async function isReady({ part, check }: ReadinessCheck): Promise<boolean> {
     try {
       await withinTime(check());
@@ -27,7 +27,7 @@ export function healthRoutes({ readiness, log, shutdownSignal }: HealthParts): R
 
   async function lookAtAll(): Promise<Answer> {
     const parts = await Promise.all(readiness.map(async (each) => ({ part: each.part, ready: await isReady(each) })));
-    if (shutdownSignal.aborted) parts.push({ part: 'process', ready: false });
+    if (draining.aborted) parts.push({ part: 'process', ready: false });
     const ready = parts.every((each) => each.ready);
     return {
       httpStatus: ready ? 200 : 503,

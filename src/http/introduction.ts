@@ -7,6 +7,7 @@ Latchkey unlocks customers who are locked out of online banking. It stands befor
 
 - An existing caller of the bank's endpoint changes its base URL and token, and keeps the rest: \`PUT /v1/customers/{customerId}:unlock-user\`, the drop-in.
 - A new caller sends \`POST /v1/unlocks\`, with a reason for the audit log; it answers 202 at once, or waits with \`Prefer: wait=30\`.
+- An operator steers a request under way: \`POST /v1/unlocks/{correlationId}:cancel\`, \`:retry-now\`, \`:pause\`, \`:resume\`, each with a reason.
 - Whoever helps the customer reads \`GET /v1/customers/{customerId}/lock-status\` first: it says in plain words whether an unlock will help.
 
 ### One request, one correlationId
@@ -40,6 +41,7 @@ Any path may also answer 405 and 431, an unknown one 404.
 export const tags = {
   'Drop-in': "The bank's own endpoint, made durable: same path, headers and answers.",
   'Unlock requests': 'Asking for an unlock, and how it goes.',
+  "Operators' actions": 'Steering a request that is under way. Every action is recorded, with its reason.',
   Customers: 'What the bank says of a customer. Every look is recorded.',
   Audit: 'What happened, who did it, when, and with what result. Every look is recorded.',
   Operations: 'For those who run Latchkey.',

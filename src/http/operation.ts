@@ -65,14 +65,17 @@ export function failures({ codes = [], path, alsoBank = {} }: Errors): Record<`$
       const bank = alsoBank[httpStatus];
       const says = here.map((code) => `\`${path === null ? dropInCode(code) : code}\`: ${errorCodes[code].title}`);
       if (bank !== undefined) says.push("the bank's own refusal, with its message and code");
-      return [httpStatus, { description: says.join('; '), headers: failureHeaders(httpStatus), content: failureContent(here, path, bank) }];
+      return [
+        httpStatus,
+        { description: says.join('; '), headers: failureHeaders(httpStatus, here), content: failureContent(here, path, bank) },
+      ];
     }),
   );
 }
 
-function failureHeaders(httpStatus: number): z.ZodObject {
+function failureHeaders(httpStatus: number, codes: readonly ErrorCode[]): z.ZodObject {
   if (httpStatus === 401 || httpStatus === 403) return correlationHeader.extend(challengeHeader.shape);
-  return httpStatus === 503 ? correlationHeader.extend(retryHeader.shape) : correlationHeader;
+  return httpStatus === 503 || codes.includes('nothing_to_act_on') ? correlationHeader.extend(retryHeader.shape) : correlationHeader;
 }
 
 function failureContent(codes: readonly ErrorCode[], path: string | null, bank: Example<unknown> | undefined): ZodOpenApiContentObject {

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../domain/audit-event.js';
 import type { RequestSummary } from '../audit/audit-log.js';
 import type { UnlockRecord } from '../domain/unlock-record.js';
 import { unlockWorkflowId, type Actor, type UnlockRequest } from '../domain/unlock-request.js';
+import type { UnlockExecution } from '../temporal/unlock-executions.js';
 import type { UnlockAnswer } from './answer-schemas.js';
 import type { HttpSettings } from './settings.js';
 
@@ -9,7 +10,8 @@ import type { HttpSettings } from './settings.js';
 export interface UnlockView {
   readonly record: UnlockRecord;
   readonly request: UnlockRequest | null;
-  readonly nextAttemptAt: Date | null;
+  /** Null where Temporal was not asked, or does not know it. */
+  readonly execution: UnlockExecution | null;
 }
 
 /** Where one unlock request is read. */
@@ -23,7 +25,7 @@ type LinkSettings = Pick<HttpSettings, 'temporalUiUrl' | 'namespace'>;
  * One unlock request as callers read it; links come from settings alone, never from a header.
  * @throws Error where the view holds neither a row that names the customer nor the request
  */
-export function represent({ record, request, nextAttemptAt }: UnlockView, links: LinkSettings): UnlockAnswer {
+export function represent({ record, request, execution }: UnlockView, links: LinkSettings): UnlockAnswer {
   const origin = originOfEvent(record.requested) ?? (request && originOfRequest(request)) ?? originOfEvent(record.completed);
   if (origin === null) throw new Error('nothing on record says whom this unlock request was for');
   const { completed } = record;
@@ -44,7 +46,8 @@ export function represent({ record, request, nextAttemptAt }: UnlockView, links:
       upstreamMessage,
       durationMs,
     })),
-    nextAttemptAt: completed === null ? (nextAttemptAt?.toISOString() ?? null) : null,
+    nextAttemptAt: completed === null ? (execution?.pending?.nextAttemptAt?.toISOString() ?? null) : null,
+    paused: completed === null ? execution && (execution.pending?.paused ?? false) : false,
     links: { self: unlockPath(origin.correlationId), events: null, temporal: temporalLink(origin.correlationId, links) },
   };
 }

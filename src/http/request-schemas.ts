@@ -29,6 +29,10 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
     .optional()
     .meta({ description: 'Any GUID, under which the request is found again; made and returned where it is absent' });
   const reason = plainText(500).meta({ description: 'Why the customer is to be unlocked; kept in the audit log' });
+  const ticket = plainText(100).nullish().meta({ description: 'The case or ticket that it belongs to' });
+  const onBehalfOf = plainText(200)
+    .nullish()
+    .meta({ description: 'With a service token: the human behind the request, as the service asserts' });
   const shared = {
     customerId: filter(customerId, 'For this customer'),
     outcome: filter(oneOf(outcomes), 'How the request ended'),
@@ -49,10 +53,16 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
         customerId: aCustomer,
         reason: reasonRequired ? reason : reason.nullish(),
         reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
-        ticket: plainText(100).nullish().meta({ description: 'The case or ticket that the unlock belongs to' }),
-        onBehalfOf: plainText(200)
-          .nullish()
-          .meta({ description: 'With a service token: the human behind the request, as the service asserts' }),
+        ticket,
+        onBehalfOf,
+      },
+      'must be a JSON object',
+    ),
+    operatorBody: z.strictObject(
+      {
+        reason: plainText(500).meta({ description: 'Why you do it; kept in the audit log' }),
+        ticket,
+        onBehalfOf,
       },
       'must be a JSON object',
     ),

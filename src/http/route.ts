@@ -59,7 +59,7 @@ export function pathPattern(path: string): RegExp {
     .map((part) => {
       const name = /^\{(\w+)\}$/.exec(part)?.[1];
       if (name === undefined) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      return `(?<${name}>${WIDE_PARAMETERS.has(name) ? '.*' : '[^/]+'})`;
+      return `(?<${name}>${WIDE_PARAMETERS.has(name) ? '.*' : '[^/:]+'})`;
     })
     .join('');
   return new RegExp(`^${source}$`);

@@ -11,6 +11,8 @@ export interface HttpSettings {
   /** Which customer ids are let through; holds for the whole id. */
   readonly customerIdPattern: RegExp;
   readonly budget: BudgetSettings;
+  /** The task queue by which PUTs go that must keep to a rate; null: there is no rate. */
+  readonly sendQueue: string | null;
   /** Where people open the Temporal UI; null: answers carry no link to it. */
   readonly temporalUiUrl: string | null;
   /** The Temporal namespace, for that link. */

@@ -39,17 +39,20 @@ export function createUnlockDesk({ audit, executions, log }: DeskParts): UnlockD
   }
 
   async function accept(request: UnlockRequest): Promise<UnlockView> {
-    const record = await recordOf(request.correlationId);
+    const { events, takesRows } = await fromAudit(audit.eventsOf(request.correlationId));
+    const record = unlockRecord(events);
     for (const row of [record.requested, record.completed]) if (row !== null) refuseOtherSubject(row, request);
     if (record.completed !== null) {
       await recordJoining(request, record.requested?.actorId ?? null);
-      return { record, request: null, nextAttemptAt: null };
+      return { record, request: null, execution: null };
     }
+    // Fails where it is so, and with that ends a connection to a server that a failover has made a standby.
+    if (!takesRows) await fromAudit(audit.ping());
     const first = record.requested === null ? request : asFirstRequested(record.requested, request);
     const start = await fromTemporal(executions.start(first));
     if (start.kind === 'started') {
       await recordJoining(request, first.actor.id);
-      return { record, request: first, nextAttemptAt: null };
+      return { record, request: first, execution: null };
     }
     refuseOtherSubject(start.execution.request, request);
     await recordJoining(request, record.requested?.actorId ?? start.execution.request.actor.id);
@@ -85,14 +88,14 @@ export function createUnlockDesk({ audit, executions, log }: DeskParts): UnlockD
 
   async function find(correlationId: string): Promise<UnlockView | null> {
     const record = await recordOf(correlationId);
-    if (record.completed !== null) return { record, request: null, nextAttemptAt: null };
+    if (record.completed !== null) return { record, request: null, execution: null };
     const execution = await fromTemporal(executions.find(correlationId)).catch((error: unknown) => {
       // With a row on record the answer only loses the time of the next attempt.
       if (record.requested === null) throw error;
       log.warn({ err: error, correlationId }, 'the next attempt cannot be told');
       return null;
     });
-    if (execution === null) return record.requested === null ? null : { record, request: null, nextAttemptAt: null };
+    if (execution === null) return record.requested === null ? null : { record, request: null, execution: null };
     return viewOf(execution.state === 'closed' ? await recordOf(correlationId) : record, execution);
   }
 
@@ -116,8 +119,8 @@ export function createUnlockDesk({ audit, executions, log }: DeskParts): UnlockD
   };
 }
 
-function viewOf(record: UnlockRecord, { request, state, nextAttemptAt }: UnlockExecution): UnlockView {
-  return { record, request, nextAttemptAt: state === 'running' ? nextAttemptAt : null };
+function viewOf(record: UnlockRecord, execution: UnlockExecution): UnlockView {
+  return { record, request: execution.request, execution };
 }
 
 type Subject = Pick<AuditEvent, 'customerId' | 'institutionId'>;

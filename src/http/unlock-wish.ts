@@ -1,4 +1,5 @@
 import type { UnlockRequest } from '../domain/unlock-request.js';
+import { invalid } from './problem.js';
 import type { AuthenticatedCall } from './route.js';
 import type { HttpSettings } from './settings.js';
 
@@ -14,7 +15,7 @@ interface Wish {
 type From = Pick<AuthenticatedCall, 'caller' | 'source'>;
 
 /** What a caller asks for, as the workflow takes it; the budget counts from now. */
-export function unlockRequest(call: From, wish: Wish, { budget }: Pick<HttpSettings, 'budget'>): UnlockRequest {
+export function unlockRequest(call: From, wish: Wish, { budget, sendQueue }: Pick<HttpSettings, 'budget' | 'sendQueue'>): UnlockRequest {
   const { deadlineMs, ...limits } = budget;
   const now = Date.now();
   return {
@@ -28,5 +29,15 @@ export function unlockRequest(call: From, wish: Wish, { budget }: Pick<HttpSetti
     source: call.source,
     requestedAt: new Date(now).toISOString(),
     budget: { ...limits, deadlineAt: new Date(now + deadlineMs).toISOString() },
+    sendQueue,
   };
+}
+
+/**
+ * Holds that only a service names a human behind it.
+ * @throws Problem `validation_failed`
+ */
+export function refuseUserOnBehalf({ caller }: Pick<AuthenticatedCall, 'caller'>, onBehalfOf: string | null | undefined): void {
+  if (typeof onBehalfOf !== 'string' || caller.actor.type !== 'user') return;
+  throw invalid([{ pointer: '/onBehalfOf', detail: 'is for service tokens: a user acts for themselves' }]);
 }

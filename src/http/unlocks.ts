@@ -9,13 +9,13 @@ import { unlockPage } from './example-readings.js';
 import { endedUnlocks, runningUnlocks, unlockWishes } from './example-unlocks.js';
 import { failures, good } from './operation.js';
 import { MAX_WAIT_SECONDS, preferredWaitSeconds } from './prefer.js';
-import { invalid, Problem } from './problem.js';
+import { Problem } from './problem.js';
 import { represent, unlockPath } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Answer, AuthenticatedCall, Route } from './route.js';
 import type { HttpSettings } from './settings.js';
 import type { UnlockDesk } from './unlock-desk.js';
-import { unlockRequest } from './unlock-wish.js';
+import { refuseUserOnBehalf, unlockRequest } from './unlock-wish.js';
 import { parsePart, parseQuery } from './validation.js';
 
 interface UnlocksParts {
@@ -40,9 +40,7 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
     parseQuery(schemas.noQuery, call.search);
     parsePart('header', schemas.optionalHeaders, { correlationId: call.headers.correlationid });
     const wish = parsePart('body', schemas.unlockBody, call.body);
-    if (typeof wish.onBehalfOf === 'string' && call.caller.actor.type === 'user') {
-      throw invalid([{ pointer: '/onBehalfOf', detail: 'is for service tokens: a user acts for themselves' }]);
-    }
+    refuseUserOnBehalf(call, wish.onBehalfOf);
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);
     const accepted = await desk.accept(request);
@@ -73,7 +71,7 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
     const events = rows.length === 0 ? [] : await fromAudit(audit.eventsOfAll(rows.map(({ correlationId }) => correlationId)));
     const items = rows.map(({ correlationId }) => {
       const record = unlockRecord(events.filter((event) => event.correlationId === correlationId));
-      return represent({ record, request: null, nextAttemptAt: null }, settings);
+      return represent({ record, request: null, execution: null }, settings);
     });
     return { httpStatus: 200, body: { items, nextCursor } };
   }

@@ -44,7 +44,7 @@ export function createBank({ account, customers, tokens, calls, closing, log }: 
     await playStep({ step, response, closing, apply: nothing, lockAgain: nothing, ordinaryAnswer });
   };
 
-  const status = async ({ request, response, query }: Exchange, customerId: string, flat: boolean): Promise<void> => {
+  const status = async ({ request, response, query }: Exchange, customerId: string, flat: boolean, call: OpenCall): Promise<void> => {
     const refusal =
       refuseCaller(request, tokens, account.institutionId) ??
       (flat ? refuseTransactionId(request) : refuseCorrelationId(request)) ??
@@ -53,7 +53,9 @@ export function createBank({ account, customers, tokens, calls, closing, log }: 
     const step = refusal === null ? customers.takeStep(customerId, 'status') : null;
     const ordinaryAnswer = (): BankAnswer => {
       const customer = customers.get(customerId);
-      return refusal ?? (customer === null ? unknownCustomer : jsonAnswer(200, userStatus(customerId, customer, flat)));
+      if (refusal !== null || customer === null) return refusal ?? unknownCustomer;
+      call.told(customer.state.locked);
+      return jsonAnswer(200, userStatus(customerId, customer, flat));
     };
     await playStep({ step, response, closing, apply: nothing, lockAgain: nothing, ordinaryAnswer });
   };
@@ -95,7 +97,7 @@ export function createBank({ account, customers, tokens, calls, closing, log }: 
     try {
       const body = await readBody(request, BODY_LIMIT_BYTES);
       if (route.endpoint === 'token') await token(exchange, body);
-      else if (route.endpoint === 'status') await status(exchange, customerId ?? '', route.flat === true);
+      else if (route.endpoint === 'status') await status(exchange, customerId ?? '', route.flat === true, call);
       else await unlock(exchange, customerId ?? '', body, call);
     } catch (error) {
       if (!(error instanceof BodyTooLargeError)) throw error;

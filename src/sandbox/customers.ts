@@ -25,18 +25,52 @@ export interface Customers {
   lock(customerId: string): void;
 }
 
+/** What became of a customer in an earlier life of the sandbox. */
+export interface CustomerChange {
+  readonly customerId: string;
+  readonly becomes: Customer | 'as_at_first' | 'unlocked';
+}
+
+interface Memory {
+  /** In the order in which they came. */
+  readonly kept?: readonly CustomerChange[];
+  /** Told of each change but one: who is unlocked is told by the call that did it. */
+  readonly noted?: (customerId: string, customer: Customer | null) => void;
+}
+
 /** @throws ZodError where a setup is malformed */
-export function createCustomers(initial: Readonly<Record<string, CustomerSetup>>): Customers {
+export function createCustomers(
+  initial: Readonly<Record<string, CustomerSetup>>,
+  { kept = [], noted = () => undefined }: Memory = {},
+): Customers {
   const parse = (setup: CustomerSetup): Customer => setupSchema.parse(setup);
   const beginnings = new Map(Object.entries(initial).map(([id, setup]) => [customerIdSchema.parse(id), parse(setup)]));
   const customers = new Map(beginnings);
+  const forget = (customerId: string): void => {
+    const beginning = beginnings.get(customerId);
+    if (beginning === undefined) customers.delete(customerId);
+    else customers.set(customerId, beginning);
+  };
+  const put = (customerId: string, customer: Customer): void => {
+    customers.set(customerId, customer);
+    noted(customerId, customer);
+  };
+  const withState = (customer: Customer, state: Partial<CustomerState>): Customer => ({
+    ...customer,
+    state: { ...customer.state, ...state },
+  });
 
-  const change = (customerId: string, state: Partial<CustomerState>): boolean => {
+  const unlock = (customerId: string): boolean => {
     const before = customers.get(customerId);
     if (before === undefined) return false;
-    customers.set(customerId, { ...before, state: { ...before.state, ...state } });
+    customers.set(customerId, withState(before, { locked: false, failedLoginCount: 0 }));
     return before.state.locked;
   };
+  for (const { customerId, becomes } of kept) {
+    if (becomes === 'as_at_first') forget(customerId);
+    else if (becomes === 'unlocked') unlock(customerId);
+    else customers.set(customerId, becomes);
+  }
 
   const takeStep = (customerId: string, endpoint: ScriptedEndpoint): Step | null => {
     const customer = customers.get(customerId);
@@ -44,22 +78,21 @@ export function createCustomers(initial: Readonly<Record<string, CustomerSetup>>
     if (customer === undefined || step === undefined) return null;
     if (step.times === 'always') return step;
     const left = step.times > 1 ? [{ ...step, times: step.times - 1 }] : [];
-    customers.set(customerId, { ...customer, script: customer.script.flatMap((other) => (other === step ? left : [other])) });
+    put(customerId, { ...customer, script: customer.script.flatMap((other) => (other === step ? left : [other])) });
     return step;
   };
 
   return {
     set(customerId, setup) {
       const customer = parse(setup);
-      customers.set(customerIdSchema.parse(customerId), customer);
+      put(customerIdSchema.parse(customerId), customer);
       return customer;
     },
     get: (customerId) => customers.get(customerId) ?? null,
     list: () => new Map(customers),
     reset(customerId) {
-      const beginning = beginnings.get(customerId);
-      if (beginning === undefined) customers.delete(customerId);
-      else customers.set(customerId, beginning);
+      forget(customerId);
+      noted(customerId, null);
     },
     takeStep,
     takeTokenStep() {
@@ -69,7 +102,10 @@ export function createCustomers(initial: Readonly<Record<string, CustomerSetup>>
       }
       return null;
     },
-    unlock: (customerId) => change(customerId, { locked: false, failedLoginCount: 0 }),
-    lock: (customerId) => void change(customerId, { locked: true }),
+    unlock,
+    lock(customerId) {
+      const before = customers.get(customerId);
+      if (before !== undefined) put(customerId, withState(before, { locked: true }));
+    },
   };
 }

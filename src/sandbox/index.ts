@@ -14,6 +14,7 @@ import type { Handler } from './exchange.js';
 import { createIssuer } from './issuer.js';
 import type { Issuer } from './issuer.js';
 import { createIssuerEndpoints } from './issuer-endpoints.js';
+import { openJournal } from './journal.js';
 import type { CustomerSetup } from './script.js';
 
 export type { BankCall } from './call-log.js';
@@ -42,9 +43,11 @@ export interface SandboxOptions {
   readonly audience?: string;
   /** How long a token of the bank is good (default 3600). */
   readonly tokenTtlSeconds?: number;
+  /** A file where customers and calls are kept beyond the end of the process, however it ends; tokens are not. */
+  readonly journalFile?: string;
 }
 
-/** A running sandbox: a simulated bank and a token issuer on one port. Nothing of it outlives `close`. */
+/** A running sandbox: a simulated bank and a token issuer on one port. Nothing but its journal outlives `close`. */
 export interface Sandbox extends Pick<Issuer, 'mintToken' | 'rotateKey'> {
   readonly url: string;
   readonly port: number;
@@ -66,7 +69,7 @@ export interface Sandbox extends Pick<Issuer, 'mintToken' | 'rotateKey'> {
   close(): Promise<void>;
 }
 
-/** @throws where the port is taken (EADDRINUSE), or ZodError where a customer is malformed */
+/** @throws where the port is taken (EADDRINUSE) or the journal cannot be used, or ZodError where a customer is malformed */
 export async function createSandbox({
   host = '127.0.0.1',
   port = 0,
@@ -78,13 +81,18 @@ export async function createSandbox({
   clientSecret = 'sandbox-secret',
   audience = 'latchkey',
   tokenTtlSeconds = 3600,
+  journalFile,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const closing = new AbortController();
   // One listener for each answer that waits: any number is fine.
   setMaxListeners(0, closing.signal);
-  const customers = createCustomers({ ...defaultCustomers, ...added });
+  const memory = journalFile === undefined ? null : openJournal(journalFile);
+  const customers = createCustomers(
+    { ...defaultCustomers, ...added },
+    memory === null ? {} : { kept: memory.kept.changes, noted: memory.journal.customer },
+  );
   const tokens = createBankTokens({ ttlSeconds: tokenTtlSeconds });
-  const calls = createCallLog();
+  const calls = createCallLog(memory === null ? {} : { kept: memory.kept.calls, noted: memory.journal.call });
   let url = '';
   const issuerUrl = (): string => `${url}/issuer`;
   const issuer = await createIssuer({ issuerUrl, audience, institutionId });
@@ -142,6 +150,9 @@ export async function createSandbox({
         server.close(() => resolve());
         server.closeAllConnections();
       });
+      // The last calls are noted as their connections close.
+      await new Promise((resolve) => setImmediate(resolve));
+      memory?.journal.close();
     },
   };
 }

@@ -11,6 +11,14 @@ export interface TemporalSettings {
 
 export const taskQueue = 'latchkey';
 
+/**
+ * The queue of `sendUnlock` alone, where the rate of PUTs is limited: beside the one of everything else.
+ * Every worker polls it, so that a request which was accepted under a limit goes on also where the limit is gone.
+ */
+export function sendQueueBeside(queue: string): string {
+  return `${queue}-send`;
+}
+
 /** The options by which both kinds of connection are made. */
 export function connectionOptions({ address, tls, apiKey }: TemporalSettings) {
   return { address, ...(tls === undefined ? {} : { tls }), ...(apiKey === undefined ? {} : { apiKey }) };

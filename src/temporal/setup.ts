@@ -1,26 +1,40 @@
-import { isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { searchAttributeTypes } from '../domain/search-attribute-names.js';
 import type { TemporalClient } from './client.js';
+import { ALREADY_EXISTS, hasCode, NOT_FOUND } from './grpc-code.js';
+import { scheduleReconciler } from './schedules.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedValueTypes = { KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, INT: IndexedValueType.INDEXED_VALUE_TYPE_INT } as const;
 const wanted = new Map(Object.entries(searchAttributeTypes).map(([name, type]) => [name, indexedValueTypes[type]]));
 
-const NOT_FOUND = 5;
-const ALREADY_EXISTS = 6;
 const RETENTION = '30 days';
 /** A server's caches learn of a new namespace or attribute by and by. */
 const VISIBLE_WITHIN_MS = 90_000;
 const LOOK_AGAIN_MS = 250;
 
+interface SetUpWishes {
+  /** How often the reconciler looks. */
+  readonly reconcileIntervalMs: number;
+  readonly say: (line: string) => void;
+}
+
 /**
- * Makes what Latchkey needs of a Temporal server: the namespace (where it may), and the search attributes. What is there already is fine.
+ * Makes what Latchkey needs of a Temporal server: the namespace (where it may), the search attributes, and the reconciler's schedule.
+ * What is there already is fine.
  * @throws Error where an attribute is registered with another type, or is not usable within 90 s
  */
-export async function setUpTemporal(temporal: TemporalClient, say: (line: string) => void): Promise<void> {
+export async function setUpTemporal(temporal: TemporalClient, { reconcileIntervalMs, say }: SetUpWishes): Promise<void> {
   await ensureNamespace(temporal, say);
+  await ensureSearchAttributes(temporal, say);
+  await eventuallyFound(async () => {
+    await scheduleReconciler(temporal.client, { intervalMs: reconcileIntervalMs });
+    return true;
+  });
+}
+
+async function ensureSearchAttributes(temporal: TemporalClient, say: (line: string) => void): Promise<void> {
   const present = await eventuallyFound(() => registered(temporal));
   const wrong = [...wanted].filter(([name, type]) => present.has(name) && present.get(name) !== type).map(([name]) => name);
   if (wrong.length > 0) throw new Error(`search attributes are registered with another type: ${wrong.join(', ')}`);
@@ -66,10 +80,4 @@ async function eventuallyFound<Found>(look: () => Promise<Found | null>): Promis
     if (performance.now() > deadlineMs) throw new Error('the search attributes were registered, but the server does not show them');
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
-}
-
-function hasCode(error: unknown, code: number): boolean {
-  if (!isGrpcServiceError(error)) return false;
-  const got: number = error.code;
-  return got === code;
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
@@ -10,9 +9,12 @@ import {
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { unlockWorkflowId, type UnlockRequest } from '../domain/unlock-request.js';
 import type { readLockStatus, unlockCustomer } from '../../workflows/index.js';
+import { CALL_TIMEOUT_MS, callWithin } from './bounded-calls.js';
+import { pendingStep } from './pending-step.js';
 import { searchAttributesOf } from './search-attributes.js';
 import { taskQueue } from './settings.js';
 import { TemporalUnavailableError, type UnlockExecution, type UnlockExecutions } from './unlock-executions.js';
+import { createOperate } from './unlock-operations.js';
 import { unlockRequestPayload } from './unlock-request-payload.js';
 
 interface UnlockClientParts {
@@ -25,7 +27,6 @@ interface UnlockClientParts {
   readonly eagerClient?: Client | undefined;
 }
 
-const CALL_TIMEOUT_MS = 4_000;
 const SECOND_START_TIMEOUT_MS = 2_000;
 const PING_TIMEOUT_MS = 2_000;
 const WAIT_AGAIN_MS = 500;
@@ -41,15 +42,6 @@ export function createUnlockClient({
   const { connection } = client;
   const { namespace } = client.options;
 
-  /** Temporal's client sets no deadline of its own. */
-  async function within<Result>(timeoutMs: number, call: () => Promise<Result>, through: Client = client): Promise<Result> {
-    try {
-      return await through.connection.withDeadline(Date.now() + timeoutMs, call);
-    } catch (error) {
-      throw isKnown(error) ? error : unavailable(error);
-    }
-  }
-
   function startOnce(request: UnlockRequest, timeoutMs: number, through: Client): Promise<unknown> {
     const start = () =>
       through.workflow.start<typeof unlockCustomer>('unlockCustomer', {
@@ -63,13 +55,13 @@ export function createUnlockClient({
         staticDetails: staticDetails(request),
         ...(through === eagerClient ? { requestEagerStart: true } : {}),
       });
-    return within(timeoutMs, start, through);
+    return callWithin(through, timeoutMs, start);
   }
 
   async function find(correlationId: string): Promise<UnlockExecution | null> {
     const workflowId = unlockWorkflowId(correlationId);
     try {
-      return await within(CALL_TIMEOUT_MS, async () => {
+      return await callWithin(client, CALL_TIMEOUT_MS, async () => {
         const description = await client.workflow.getHandle(workflowId).describe();
         const execution = { workflowId, runId: description.runId };
         const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
@@ -80,7 +72,7 @@ export function createUnlockClient({
           request,
           runId: description.runId,
           state: running ? 'running' : 'closed',
-          nextAttemptAt: running ? nextAttemptAt(description.raw.pendingActivities) : null,
+          pending: running ? pendingStep(description.raw.pendingActivities) : null,
         };
       });
     } catch (error) {
@@ -127,9 +119,11 @@ export function createUnlockClient({
       return 'running';
     },
 
+    operate: createOperate({ client }),
+
     async readLockStatus(query) {
       try {
-        return await within(readTimeoutMs, () =>
+        return await callWithin(client, readTimeoutMs, () =>
           client.workflow.execute<typeof readLockStatus>('readLockStatus', {
             taskQueue: queue,
             workflowId: `read-lock-status-${randomUUID()}`,
@@ -146,36 +140,17 @@ export function createUnlockClient({
     },
 
     async ping() {
-      await within(PING_TIMEOUT_MS, () => client.workflowService.describeNamespace({ namespace }));
+      await callWithin(client, PING_TIMEOUT_MS, () => client.workflowService.describeNamespace({ namespace }));
     },
   };
-}
-
-type PendingActivities = Awaited<ReturnType<WorkflowHandle['describe']>>['raw']['pendingActivities'];
-
-function nextAttemptAt(pending: PendingActivities): Date | null {
-  const due = pending?.map(({ nextAttemptScheduleTime }) => nextAttemptScheduleTime).find((time) => time !== null && time !== undefined);
-  return due === null || due === undefined ? null : new Date(Number(due.seconds ?? 0) * 1000 + Math.floor((due.nanos ?? 0) / 1e6));
 }
 
 function staticDetails({ institutionId, budget }: UnlockRequest): string {
   return [
     `Institution \`${institutionId}\`; at most ${budget.maxAttempts} attempts until ${budget.deadlineAt}.`,
     '',
-    'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. Who asked, and every attempt, stands in the audit log under the same correlationId.',
+    'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. What is done here is not in the audit log: `POST /v1/unlocks/{correlationId}:pause` and its kin do the same and are. Who asked for the unlock, and every attempt, stands in the audit log under the same correlationId.',
   ].join('\n');
-}
-
-/** Errors that say something of the workflow rather than of the way to Temporal. */
-function isKnown(error: unknown): boolean {
-  return (
-    error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError
-  );
-}
-
-function unavailable(error: unknown): TemporalUnavailableError {
-  const code = isGrpcServiceError(error) ? `gRPC status ${error.code}` : error instanceof Error ? error.name : typeof error;
-  return new TemporalUnavailableError(`Temporal did not answer (${code})`, { cause: error });
 }
 
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { LockStatusQuery, LockStatusReport } from '../../activities/contract.js';
+import type { OperatorAction } from '../domain/operator-action.js';
 import type { UnlockRequest } from '../domain/unlock-request.js';
 
 /** Thrown where Temporal does not answer, or not in time; whether the call had an effect is then not known. */
@@ -12,7 +13,20 @@ export interface UnlockExecution {
   readonly request: UnlockRequest;
   readonly runId: string;
   readonly state: 'running' | 'closed';
-  /** When the next attempt is due, while Temporal waits to retry; null otherwise. */
+  /** Null where nothing can be steered: while the step at hand runs at once, between steps, and once the workflow is closed. */
+  readonly pending: PendingStep | null;
+}
+
+/** A step that goes on under Temporal's retry policy, where operators can steer it. */
+export interface PendingStep {
+  readonly activityId: string;
+  /** True once no PUT can follow: what is left is to record the outcome. */
+  readonly isSettling: boolean;
+  /** `waiting` for its next try, `due` and not yet taken by a worker, `running`, or `cancelling`: called off, and not yet ended. */
+  readonly state: 'waiting' | 'due' | 'running' | 'cancelling';
+  /** True also while an execution that began before the pause is still running. */
+  readonly paused: boolean;
+  /** When the next try is due, while Temporal waits for it; null otherwise. */
   readonly nextAttemptAt: Date | null;
 }
 
@@ -32,6 +46,13 @@ export interface UnlockExecutions {
    * @returns `closed` once it has ended (its `.completed` row is then committed, unless it was terminated), `running` when the time is up
    */
   waitUntilClosed(correlationId: string, waitMs: number, signal: AbortSignal): Promise<'closed' | 'running'>;
+  /**
+   * Carries out an operator's action by Temporal's own operations: a request to cancel, which takes effect between attempts; pause and resume
+   * of the pending step, where resuming tries at once; or its next try now, whatever wait was left. What is paused stays so, but by `resume`.
+   * @param execution as found just before
+   * @returns `nothing_there` where workflow or step have ended since
+   */
+  operate(action: OperatorAction, execution: UnlockExecution): Promise<'carried_out' | 'nothing_there'>;
   /** Reads a customer's lock status through the worker, which alone holds the bank's credentials. */
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
   /** Resolves where the server answers. */

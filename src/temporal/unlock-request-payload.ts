@@ -22,4 +22,6 @@ export const unlockRequestPayload: z.ZodType<UnlockRequest> = z.object({
     activityTimeoutMs: z.number(),
     deadlineAt: z.string(),
   }),
+  // Inputs of earlier versions have none.
+  sendQueue: text.default(null),
 });

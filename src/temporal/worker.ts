@@ -2,26 +2,34 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Worker, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Activities } from '../../activities/contract.js';
 import { failureConverterPath } from './data-converter.js';
-import { connectionOptions, taskQueue, type TemporalSettings } from './settings.js';
+import { connectionOptions, sendQueueBeside, taskQueue, type TemporalSettings } from './settings.js';
+import type { WorkerVersion } from './worker-version.js';
 
 interface WorkerParts {
   readonly settings: TemporalSettings;
   readonly activities: Activities;
   readonly dataConverter: DataConverter;
-  /** Longer than one call to the bank and its audit write may take, in milliseconds. */
+  /** How long after `stop` Temporal tells no activity of it, in milliseconds; ours go on with what they have begun either way. */
   readonly shutdownGraceMs: number;
   readonly workflowBundle: WorkflowBundleOption;
+  /** How many activities of the queue for limited PUTs Temporal hands out in a second, over all workers; null: no limit. */
+  readonly maxSendsPerSecond?: number | null;
+  /** Null: it takes what is for workers without a version. Else it takes nothing new before its version is made current. */
+  readonly version?: WorkerVersion | null;
   /** Tests give each suite a queue of its own. */
   readonly taskQueue?: string;
 }
 
 export interface LatchkeyWorker {
-  /** A client on the worker's own connection: what it starts, this worker may take at once. Gone when the worker has stopped. */
-  readonly client: Client;
-  /** True while it polls for tasks. */
+  /**
+   * A client on the worker's own connection: what it starts, this worker may take at once. Gone when the worker has stopped. Null where the
+   * worker has a version: the server would hand it the first task whichever version is current.
+   */
+  readonly client: Client | null;
+  /** True while it polls for tasks, on each of its queues. */
   polls(): boolean;
   /** Resolves once it has drained after `stop`; rejects where it fails. */
   readonly ended: Promise<void>;
@@ -33,41 +41,70 @@ export interface LatchkeyWorker {
 const SLOTS = 500;
 
 /**
- * Starts the worker; it polls when this resolves.
+ * Starts the worker, on the queue of everything and on the one for PUTs whose rate is limited; it polls when this resolves.
  * @throws where Temporal cannot be reached or the workflows cannot be loaded
  */
 export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
+  const { activities, dataConverter, taskQueue: queue = taskQueue, maxSendsPerSecond = null, version = null } = parts;
+  const { namespace } = parts.settings;
   const connection = await NativeConnection.connect(connectionOptions(parts.settings));
-  let worker: Worker;
+  const shared = {
+    connection,
+    namespace,
+    dataConverter,
+    shutdownGraceTime: parts.shutdownGraceMs,
+    maxConcurrentActivityTaskExecutions: SLOTS,
+    ...(version === null ? {} : { workerDeploymentOptions: deploymentOptions(version) }),
+  };
+  const workers: Worker[] = [];
   try {
-    worker = await Worker.create({
-      connection,
-      namespace: parts.settings.namespace,
-      taskQueue: parts.taskQueue ?? taskQueue,
-      workflowBundle: parts.workflowBundle,
-      activities: parts.activities,
-      dataConverter: parts.dataConverter,
-      shutdownGraceTime: parts.shutdownGraceMs,
-      maxConcurrentWorkflowTaskExecutions: SLOTS,
-      maxConcurrentLocalActivityExecutions: SLOTS,
-      maxConcurrentActivityTaskExecutions: SLOTS,
-      // A dead worker's sticky queue holds a workflow up for this long.
-      stickyQueueScheduleToStartTimeout: '2 seconds',
-    });
+    workers.push(
+      await Worker.create({
+        ...shared,
+        taskQueue: queue,
+        workflowBundle: parts.workflowBundle,
+        activities,
+        maxConcurrentWorkflowTaskExecutions: SLOTS,
+        maxConcurrentLocalActivityExecutions: SLOTS,
+        // A dead worker's sticky queue holds a workflow up for this long.
+        stickyQueueScheduleToStartTimeout: '2 seconds',
+      }),
+      await Worker.create({
+        ...shared,
+        taskQueue: sendQueueBeside(queue),
+        activities: { sendUnlock: activities.sendUnlock },
+        ...(maxSendsPerSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: maxSendsPerSecond }),
+      }),
+    );
   } catch (error) {
-    await connection.close();
+    // The first worker may hold it, and what went wrong is to be told.
+    await connection.close().catch(() => undefined);
     throw error;
   }
-  const ended = worker.run().finally(() => connection.close());
+  const stopAll = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const ended = runAll(workers, stopAll).finally(() => connection.close());
   return {
-    client: new Client({ connection, namespace: parts.settings.namespace, dataConverter: parts.dataConverter }),
-    polls: () => worker.getState() === 'RUNNING',
+    client: version === null ? new Client({ connection, namespace, dataConverter }) : null,
+    polls: () => workers.every((worker) => worker.getState() === 'RUNNING'),
     ended,
     async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      stopAll();
       await ended.catch(() => undefined);
     },
   };
+}
+
+/** Workflows that run follow the current version, so that none is left behind by workers that are gone. */
+function deploymentOptions(version: WorkerVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' };
+}
+
+/** One that ends takes the others with it: half a worker would look alive. */
+async function runAll(workers: readonly Worker[], stopAll: () => void): Promise<void> {
+  const ends = await Promise.allSettled(workers.map((worker) => worker.run().finally(stopAll)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 const prebuiltBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));

@@ -1,25 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
+import type { BankAnswer } from '../domain/bank-answer.js';
 import { recordableMessage } from '../domain/audit-event.js';
 import type { Classifier } from '../domain/classification.js';
 import type { Meaning } from '../domain/meaning.js';
 import { lockStatusOf, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
+import type { Observer } from '../domain/observer.js';
 import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
-import { exchange, parseJson } from './exchange.js';
+import { exchange, madeCall, parseJson } from './exchange.js';
 import type { BankToken, TokenSource } from './token.js';
-
-/** What the bank answered to one call, read by the table of `classification`; nothing of the body but its code and message. */
-export interface BankAnswer {
-  readonly meaning: Meaning;
-  readonly httpStatus: number | null;
-  readonly code: string | null;
-  readonly message: string | null;
-  /** Why there is no answer to read, in words; null where there is one. */
-  readonly reason: string | null;
-  readonly retryAfterMs: number | null;
-  readonly durationMs: number;
-}
 
 export type StatusReading =
   | {
@@ -36,12 +26,17 @@ export interface CustomerCall {
   readonly correlationId: string;
 }
 
+export interface UnlockCall extends CustomerCall {
+  /** Within how many milliseconds the PUT must be on its way; one that was held up for longer is not sent. */
+  readonly leavesWithinMs: number;
+}
+
 /** The bank's customers. No method throws for what the bank or the network does, and none sends a request twice by itself. */
 export interface Customers {
   /** Reads the lock status; a stale token is replaced once, since reading twice does no harm. */
   readLockStatus(call: CustomerCall): Promise<StatusReading>;
   /** Sends one unlock PUT, exactly once. A stale token is dropped, so that the next `token()` is a new one. */
-  unlock(call: CustomerCall, token: BankToken): Promise<BankAnswer>;
+  unlock(call: UnlockCall, token: BankToken): Promise<BankAnswer>;
 }
 
 interface CustomersParts {
@@ -54,6 +49,7 @@ interface CustomersParts {
   readonly classify: Classifier;
   readonly institutionId: string;
   readonly timeoutMs: number;
+  readonly observer: Observer;
 }
 
 const CODE_LIMIT = 64;
@@ -76,9 +72,10 @@ const statusFlags: z.ZodType<StatusFlags> = z.object({
 });
 
 export function createCustomers(parts: CustomersParts): Customers {
-  const { dispatcher, tokens, classify, institutionId, timeoutMs } = parts;
+  const { dispatcher, tokens, classify, institutionId, timeoutMs, observer } = parts;
 
-  async function call(method: 'GET' | 'PUT', toUrl: CustomerUrl, { customerId, correlationId }: CustomerCall, token: BankToken) {
+  async function call(method: 'GET' | 'PUT', toUrl: CustomerUrl, customer: CustomerCall, token: BankToken, leavesWithinMs = timeoutMs) {
+    const { customerId, correlationId } = customer;
     let url: URL;
     try {
       url = toUrl(customerId);
@@ -93,7 +90,8 @@ export function createCustomers(parts: CustomersParts): Customers {
       institutionId,
       transactionId: randomUUID(),
     };
-    const got = await exchange({ dispatcher, url, method, headers, timeoutMs });
+    const got = await exchange({ dispatcher, url, method, headers, timeoutMs, leavesWithinMs });
+    observer.bankCalled(madeCall(method === 'PUT' ? 'unlock' : 'status', got));
     if (got.kind !== 'answered') return { answer: noAnswer(got.kind, got.reason, got.durationMs), body: null };
     const { httpStatus, retryAfterMs, durationMs } = got;
     const error = httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body);
@@ -118,7 +116,7 @@ export function createCustomers(parts: CustomersParts): Customers {
       return reading.kind === 'unread' && reading.answer.meaning === 'stale_token' ? readOnce(customer) : reading;
     },
     async unlock(customer, token) {
-      return (await call('PUT', parts.unlockUrl, customer, token)).answer;
+      return (await call('PUT', parts.unlockUrl, customer, token, customer.leavesWithinMs)).answer;
     },
   };
 }

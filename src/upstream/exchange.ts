@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { BankCallMade, BankEndpoint } from '../domain/observer.js';
 import { parseRetryAfter } from '../domain/retry-after.js';
 
 /** One HTTP exchange with the bank, whatever came of it. `not_sent`: no byte of the request left; `no_answer`: it may have arrived. */
@@ -21,6 +22,8 @@ interface ExchangeRequest {
   readonly body?: string;
   /** For the whole exchange, body included. */
   readonly timeoutMs: number;
+  /** Within how many milliseconds the request must be on its way; what was held up for longer is not sent. Left out: `timeoutMs`. */
+  readonly leavesWithinMs?: number;
 }
 
 /** No answer of the bank's is longer; what comes beyond is not read. */
@@ -28,13 +31,23 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 const LAST_HTTP_STATUS = 599;
 
 /** Sends one request exactly once: no retry, no redirect followed. Never throws for what the network does. */
-export async function exchange({ dispatcher, url, method, headers, body, timeoutMs }: ExchangeRequest): Promise<Exchange> {
+export async function exchange({
+  dispatcher,
+  url,
+  method,
+  headers,
+  body,
+  timeoutMs,
+  leavesWithinMs = timeoutMs,
+}: ExchangeRequest): Promise<Exchange> {
   const startedMs = performance.now();
   const durationMs = () => Math.round(performance.now() - startedMs);
   const timeout = AbortSignal.timeout(timeoutMs);
   let sent = false;
-  const onSend = () => {
-    sent = true;
+  const onSend = (controller: Dispatcher.DispatchController) => {
+    // By the clock: in a process that was stopped, the timer may come after the connection for which the request waited.
+    if (performance.now() - startedMs > leavesWithinMs) controller.abort(new HeldUpError());
+    else sent = true;
   };
   const watched = dispatcher.compose((dispatch) => (options, handler) => dispatch(options, observeSend(handler, onSend)));
   try {
@@ -63,16 +76,25 @@ export async function exchange({ dispatcher, url, method, headers, body, timeout
       durationMs: durationMs(),
     };
   } catch (error) {
-    const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : networkReason(error);
+    const inTime = error instanceof HeldUpError || !timeout.aborted;
+    const reason = inTime ? networkReason(error) : `no answer within ${timeoutMs} ms`;
     return { kind: sent ? 'no_answer' : 'not_sent', reason, durationMs: durationMs() };
   }
 }
 
-/** Tells when a request is handed to a connected socket: an error before that moment is surely `not_sent`. */
-function observeSend(handler: Dispatcher.DispatchHandler, onSend: () => void): Dispatcher.DispatchHandler {
+/** Thrown where a request was held up until it must not leave any more. */
+class HeldUpError extends Error {
+  readonly code = 'held up until its time was over';
+}
+
+/** Tells when a request is handed to a connected socket, the last moment to hold it back: an error before that is surely `not_sent`. */
+function observeSend(
+  handler: Dispatcher.DispatchHandler,
+  onSend: (controller: Dispatcher.DispatchController) => void,
+): Dispatcher.DispatchHandler {
   return {
     onRequestStart(controller, context) {
-      onSend();
+      onSend(controller);
       handler.onRequestStart?.(controller, context);
     },
     onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
@@ -124,4 +146,9 @@ export function parseJson(text: string | null): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** An exchange, as the observer hears of it. */
+export function madeCall(endpoint: BankEndpoint, got: Exchange): BankCallMade {
+  return { endpoint, answer: got.kind === 'answered' ? got.httpStatus : got.kind, durationMs: got.durationMs };
 }

@@ -1,10 +1,12 @@
 import { Agent } from 'undici';
 import { createClassifier, type ClassificationRule } from '../domain/classification.js';
+import { silentObserver, type Observer } from '../domain/observer.js';
 import { createCustomerUrl } from './customer-url.js';
 import { createCustomers, type Customers } from './customers.js';
 import { createTokenSource, type TokenSource } from './token.js';
 
-export type { BankAnswer, StatusReading } from './customers.js';
+export type { BankAnswer } from '../domain/bank-answer.js';
+export type { StatusReading } from './customers.js';
 export { noAnswer, withoutToken } from './customers.js';
 
 export interface UpstreamSettings {
@@ -22,6 +24,7 @@ export interface UpstreamSettings {
   readonly timeoutMs: number;
   /** PEM of a private certificate authority; null: the system's. */
   readonly ca: string | null;
+  readonly observer?: Observer;
 }
 
 /** The bank, as the worker sees it. */
@@ -40,7 +43,8 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     pipelining: 1,
     connect: { timeout: Math.min(5_000, settings.timeoutMs), ...(settings.ca === null ? {} : { ca: settings.ca }) },
   });
-  const tokens = createTokenSource(settings, dispatcher);
+  const { observer = silentObserver } = settings;
+  const tokens = createTokenSource({ ...settings, observer }, dispatcher);
   const customers = createCustomers({
     dispatcher,
     tokens,
@@ -50,6 +54,7 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     classify: createClassifier(settings.classificationOverrides),
     institutionId: settings.institutionId,
     timeoutMs: settings.timeoutMs,
+    observer,
   });
   return { ...customers, token: () => tokens.get(), timeoutMs: settings.timeoutMs, close: () => dispatcher.destroy() };
 }

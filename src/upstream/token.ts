@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
-import { exchange, parseJson } from './exchange.js';
+import type { Observer } from '../domain/observer.js';
+import { waitMs } from '../domain/retry-after.js';
+import { exchange, madeCall, parseJson } from './exchange.js';
 
 export interface TokenSettings {
   readonly tokenUrl: string;
@@ -9,6 +11,7 @@ export interface TokenSettings {
   readonly clientSecret: string;
   readonly institutionId: string;
   readonly timeoutMs: number;
+  readonly observer: Observer;
 }
 
 /** A token for the bank; `generation` tells it from the ones before and after. */
@@ -23,7 +26,10 @@ export type TokenResult =
 
 /** The bank's token, cached; it never leaves the worker's memory. */
 export interface TokenSource {
-  /** The current token, fetched if there is none or it is about to expire; one fetch at a time, however many ask. */
+  /**
+   * The current token, fetched if there is none or it is about to expire; one fetch at a time, however many ask. Where a fetch failed, nobody
+   * fetches until the back-off is over: the token that is about to expire is given as long as it lives, else the failure is told again.
+   */
   get(): Promise<TokenResult>;
   /** Drops the token if it still is of this generation: a newer one, fetched meanwhile, stays. */
   invalidate(generation: number): void;
@@ -41,13 +47,19 @@ const tokenAnswer = z.object({
 
 const EARLY_MS = 30_000;
 const EARLY_JITTER_MS = 10_000;
+/** Between fetches that fail; a `Retry-After` of the token endpoint is honoured up to a minute. */
+const BACK_OFF = { initialIntervalMs: 500, maxIntervalMs: 15_000, retryAfterMaxMs: 60_000 };
+
+type Unavailable = Extract<TokenResult, { kind: 'unavailable' }>;
 
 export function createTokenSource(settings: TokenSettings, dispatcher: Dispatcher): TokenSource {
-  let current: (BankToken & { readonly refreshAtMs: number }) | undefined;
+  let current: (BankToken & { readonly refreshAtMs: number; readonly expiresAtMs: number }) | undefined;
+  let failed: { readonly result: Unavailable; readonly count: number; readonly untilMs: number } | undefined;
   let inFlight: Promise<TokenResult> | undefined;
   let generation = 0;
 
   async function fetchToken(): Promise<TokenResult> {
+    const askedMs = performance.now();
     const answer = await exchange({
       dispatcher,
       url: new URL(settings.tokenUrl),
@@ -62,6 +74,7 @@ export function createTokenSource(settings: TokenSettings, dispatcher: Dispatche
       body: 'grant_type=client_credentials',
       timeoutMs: settings.timeoutMs,
     });
+    settings.observer.bankCalled(madeCall('token', answer));
     if (answer.kind !== 'answered') {
       return { kind: 'unavailable', httpStatus: null, retryAfterMs: null, reason: `the bank's token endpoint: ${answer.reason}` };
     }
@@ -74,17 +87,36 @@ export function createTokenSource(settings: TokenSettings, dispatcher: Dispatche
     const lifeMs = parsed.data.expires_in * 1000;
     const earlyMs = Math.min(EARLY_MS + Math.random() * EARLY_JITTER_MS, lifeMs / 2);
     generation += 1;
-    current = { value: parsed.data.access_token, generation, refreshAtMs: performance.now() + lifeMs - earlyMs };
+    current = { value: parsed.data.access_token, generation, refreshAtMs: askedMs + lifeMs - earlyMs, expiresAtMs: askedMs + lifeMs };
     return { kind: 'token', token: current };
+  }
+
+  async function fetchOrBackOff(): Promise<TokenResult> {
+    const result = await fetchToken();
+    if (result.kind === 'token') {
+      failed = undefined;
+      return result;
+    }
+    const count = (failed?.count ?? 0) + 1;
+    const wait = { kind: 'back_off', failures: count - 1, retryAfterMs: result.retryAfterMs } as const;
+    failed = { result, count, untilMs: performance.now() + waitMs(wait, BACK_OFF, Math.random()) };
+    return result;
   }
 
   return {
     async get() {
       if (current !== undefined && performance.now() < current.refreshAtMs) return { kind: 'token', token: current };
-      inFlight ??= fetchToken().finally(() => {
-        inFlight = undefined;
-      });
-      return inFlight;
+      let result: TokenResult;
+      if (failed !== undefined && performance.now() < failed.untilMs) {
+        result = failed.result;
+      } else {
+        inFlight ??= fetchOrBackOff().finally(() => {
+          inFlight = undefined;
+        });
+        result = await inFlight;
+      }
+      if (result.kind === 'token' || current === undefined || performance.now() >= current.expiresAtMs) return result;
+      return { kind: 'token', token: current };
     },
     invalidate(stale) {
       if (current?.generation === stale) current = undefined;

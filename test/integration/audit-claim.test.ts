@@ -39,6 +39,22 @@ describe('claiming an attempt', () => {
     ]);
   });
 
+  test('is refused where a look after the last attempt found the customer not locked, and not for one that came before', async () => {
+    const correlationId = randomUUID();
+    const look = (afterAttempt: number): Promise<unknown> =>
+      audit.append({
+        ...sample('customer.unlock.status_checked', { correlationId, lockStatus: 'not_locked', metadata: { afterAttempt } }),
+        id: randomUUID(),
+      });
+    expect(await audit.claimAttempt(sampleClaim(correlationId))).toBe(1);
+    await look(0);
+    await finish(correlationId, 1);
+    expect(await audit.claimAttempt(sampleClaim(correlationId, { reviewedAttempt: 1 }))).toBe(2);
+    await finish(correlationId, 2);
+    await look(2);
+    expect(await audit.claimAttempt(sampleClaim(correlationId, { reviewedAttempt: 2 }))).toBeNull();
+  });
+
   test('commits who claimed it, in which workflow and try, and when', async () => {
     const correlationId = randomUUID();
     const claim = sampleClaim(correlationId, { activityAttempt: 4 });

@@ -94,9 +94,11 @@ describe('migrate', () => {
 
   test('goes on where Prisma stopped', async () => {
     await deploy();
-    await sql(database.url, 'DROP VIEW unlock_attempt, unlock_request');
-    await sql(database.url, 'DELETE FROM _prisma_migrations WHERE migration_name = $1', [names.at(-1)]);
-    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.slice(-1) });
+    await sql(
+      database.url,
+      'DROP VIEW unlock_attempt, unlock_request; DELETE FROM _prisma_migrations WHERE migration_name LIKE $$%_audit_views$$',
+    );
+    expect(await migrate({ databaseUrl: database.url })).toEqual({ applied: names.filter((name) => name.endsWith('_audit_views')) });
   });
 
   test('refuses a migration that was changed after it was applied', async () => {

@@ -5,6 +5,8 @@ import { auditEventId } from '../../src/audit/event-id.js';
 import type { AuditAction, NewAuditEvent } from '../../src/domain/audit-event.js';
 import { unlockWorkflowId } from '../../src/domain/unlock-request.js';
 
+const operator = { actorType: 'user', actorId: 'operator-1' } as const;
+
 /** What each action needs to be legal, and no more. */
 const needs: Partial<Record<AuditAction, Partial<NewAuditEvent>>> = {
   'customer.unlock.requested': { actorType: 'user', actorId: 'agent-1' },
@@ -13,6 +15,10 @@ const needs: Partial<Record<AuditAction, Partial<NewAuditEvent>>> = {
   'customer.unlock.attempt_started': { attempt: 1, executionId: '11111111-1111-4111-8111-111111111111' },
   'customer.unlock.attempt_finished': { attempt: 1, result: 'succeeded', httpStatus: 204, durationMs: 12 },
   'customer.unlock.late_answer': { attempt: 1, result: 'succeeded', httpStatus: 204 },
+  'customer.unlock.cancel_requested': operator,
+  'customer.unlock.paused': operator,
+  'customer.unlock.resumed': operator,
+  'customer.unlock.retried_now': operator,
   'customer.unlock.completed': { outcome: 'unlocked', verification: 'confirmed' },
   'customer.lock_status.viewed': { actorType: 'user', actorId: 'agent-1', lockStatus: 'locked' },
   'audit.viewed': { actorType: 'user', actorId: 'auditor-1' },

@@ -61,6 +61,8 @@ describe('the columns of an event', () => {
     ['lock_status_names_its_customer', sample('customer.lock_status.viewed', { customerId: null })],
     ['actor_where_somebody_acts', sample(requested, { actorType: null, actorId: null })],
     ['actor_where_somebody_acts', sample('audit.viewed', { actorType: null, actorId: null })],
+    ['actor_where_an_operator_acts', sample('customer.unlock.cancel_requested', { actorType: null, actorId: null })],
+    ['actor_where_an_operator_acts', sample('customer.unlock.paused', { actorType: null, actorId: null })],
     ['actor_has_type_and_id', sample(requested, { actorType: null })],
     ['actor_name_has_an_actor', sample(checked, { actorName: 'Ada' })],
     ['on_behalf_of_comes_from_a_service', sample(requested, { onBehalfOf: 'Ada' })],

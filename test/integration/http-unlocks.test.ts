@@ -6,10 +6,12 @@ import { createAuditLog } from '../../src/audit/index.js';
 import type { AuditLog } from '../../src/audit/audit-log.js';
 import { auditEventPageSchema, lockStatusSchema, unlockPageSchema, unlockSchema } from '../../src/http/answer-schemas.js';
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
+import { silentObserver } from '../../src/domain/observer.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
+import { createExecutions } from '../../src/temporal/reconciler-executions.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
 import { startWorker } from '../../src/temporal/worker.js';
 import { createUpstream } from '../../src/upstream/index.js';
@@ -63,12 +65,18 @@ beforeAll(async () => {
   const { address, namespace, workflowBundle } = testTemporal();
   const temporal = { address, namespace, tls: undefined, apiKey: undefined };
   const taskQueue = uniqueTaskQueue('http');
-  const activities = createActivities({ upstream, audit });
   const dataConverter = createDataConverter(PAYLOAD_KEYS);
-  const worker = await startWorker({ settings: temporal, activities, dataConverter, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
-  closers.push(worker.stop);
   const client = createTemporalClient(temporal, dataConverter);
   closers.push(client.close);
+  const activities = createActivities({
+    upstream,
+    audit,
+    executions: createExecutions({ client: client.client, taskQueue }),
+    observer: silentObserver,
+    reconciler: { afterMs: 60_000, openAfterMs: 120_000, unavailableAfterMs: 3_600_000 },
+  });
+  const worker = await startWorker({ settings: temporal, activities, dataConverter, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
+  closers.push(worker.stop);
   const executions = createUnlockClient({ client: client.client, customerRefKey: 'test', readTimeoutMs: 10_000, taskQueue });
   issuer = await startForeignIssuer();
   closers.push(issuer.stop);

@@ -21,6 +21,7 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'temporal-imports-only-its-table': ['src/temporal', "import '../audit/target.js';"],
   'temporal-imports-types-only': ['src/temporal', "import { target } from '../../workflows/target.js'; target;"],
   'http-imports-only-its-table': ['src/http', "import '../upstream/target.js';"],
+  'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
   'local-imports-only-its-table': ['src/local', "import '../temporal/target.js';"],
   'config-imports-only-its-table': ['src/config.ts', "import './audit/target.js';"],

@@ -95,6 +95,22 @@ describe('with Postgres away', () => {
   });
 });
 
+describe('with Postgres slow', () => {
+  it('lists that take every connection they get leave some for unlock requests, from the start to the outcome', async () => {
+    await latchkey.sql(`
+      ALTER VIEW unlock_request RENAME TO quick_unlock_request;
+      CREATE VIEW unlock_request AS SELECT quick.* FROM quick_unlock_request quick CROSS JOIN (SELECT pg_sleep(4)) asleep;
+      GRANT SELECT ON unlock_request TO latchkey_app;`);
+    const lists = Promise.all(Array.from({ length: 30 }, () => latchkey.call('/v1/unlocks')));
+    const sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    await eventually(async () => expect((await latchkey.sql(sleeping)).length).toBeGreaterThan(0));
+    expect((await latchkey.unlock('locked-5')).status).toBe(204);
+    await lists;
+    await latchkey.sql('DROP VIEW unlock_request; ALTER VIEW quick_unlock_request RENAME TO unlock_request');
+    await eventually(async () => expect((await latchkey.call('/v1/unlocks')).status).toBe(200));
+  });
+});
+
 describe('with Temporal away', () => {
   it('the front door answers 503 with Retry-After, accepts nothing it cannot keep, and recovers by itself', async () => {
     const correlationId = randomUUID();

@@ -159,7 +159,7 @@ describe('production, as Compose starts it', () => {
   it('starts API, worker and codec server as processes of their own, without what only local use needs', async () => {
     [api, worker, codec] = [start('api'), start('worker'), start('codec')];
     await worker.says(/"msg":"the worker polls"/);
-    healthUrl = await urlIn(worker, "the worker's health is served");
+    healthUrl = await urlIn(worker, 'metrics and health are served');
     apiUrl = await urlIn(api, 'the front door listens');
     await eventually(async () => expect((await fetch(`${apiUrl}/readyz`)).status).toBe(200));
     for (const path of leftOut) expect(existsSync(join(product.directory, path))).toBe(false);
@@ -219,7 +219,7 @@ describe('production, as Compose starts it', () => {
     const url = await urlIn(codec, 'the codec server listens');
     const decode = (token: string) =>
       fetch(`${url}/decode`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body });
-    expect((await decode(await issuer.token())).status).toBe(403);
+    expect((await decode(await issuer.token({ claims: { scope: 'institution-users:write' } }))).status).toBe(403);
     const answer = await decode(await issuer.token({ claims: { scope: 'unlocks:operate' } }));
     const decoded = (await answer.json()) as { payloads: { data: string }[] };
     expect(Buffer.from(decoded.payloads[0]?.data ?? '', 'base64').toString()).toContain('cust_1');

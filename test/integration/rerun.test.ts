@@ -63,7 +63,10 @@ function execution({ correlationId }: UnlockRequest, wish: Partial<Execution> = 
     runId: 'run-1',
     activityAttempt: 1,
     isLocal: false,
+    throwIfHandingOver: () => undefined,
     calledOff: () => false,
+    unrecorded: () => null,
+    hold: () => undefined,
     elapsedMs: () => performance.now() - startedMs,
     ...wish,
   };
@@ -105,6 +108,21 @@ describe('what was found before a crash', () => {
     expect(await recordOutcome(parts(), request, 'not_locked', execution(request))).toMatchObject({
       outcome: 'unlocked',
       verification: 'attributed',
+    });
+  });
+
+  it('stands against an execution that looked before: a worker that was taken for dead and its successor look at different times', async () => {
+    const request = wishFor('two-looks', locked);
+    expect(await checkLockStatus(parts(), request, execution(request))).toEqual({ kind: 'locked' });
+    latchkey.sandbox.customers.set('two-looks', open);
+    await recorderOf(request).statusChecked(await latchkey.upstream.readLockStatus(request), 0);
+    latchkey.sandbox.customers.lock('two-looks');
+    expect(await sendUnlock(parts(), request, turn, execution(request, { isLocal: true }))).toEqual({ kind: 'found_not_locked' });
+    expect(latchkey.puts(request.correlationId)).toEqual([]);
+    expect(await recordOutcome(parts(), request, 'not_locked', execution(request))).toEqual({
+      outcome: 'not_locked',
+      verification: null,
+      attempts: 0,
     });
   });
 });
@@ -179,6 +197,29 @@ describe('a PUT', () => {
 });
 
 describe('an outcome', () => {
+  it('that rests on the status is given up after four reads in vain, however many tries were lost to Postgres', async () => {
+    const request = wishFor('unreadable', { script: [{ loseConnection: 'after_applying' }, { on: 'status', times: 4, httpStatus: 503 }] });
+    const lostTries = { activityAttempt: 40 };
+    await expect(sendUnlock(parts(), request, turn, execution(request, { isLocal: true }))).rejects.toMatchObject({
+      type: 'BankUnavailable',
+    });
+    for (const _ of [1, 2, 3])
+      await expect(recordOutcome(parts(), request, 'failed', execution(request, lostTries))).rejects.toMatchObject({
+        type: 'BankUnavailable',
+      });
+    expect(await recordOutcome(parts(), request, 'failed', execution(request, lostTries))).toMatchObject({
+      outcome: 'failed',
+      verification: 'unavailable',
+    });
+    expect(await storyOf(request)).toEqual([
+      'attempt_started 1',
+      'attempt_finished 1 unknown',
+      'requested',
+      ...Array<string>(3).fill('status_checked unknown'),
+      'completed failed unavailable unknown',
+    ]);
+  });
+
   it('is not recorded past an attempt that another execution made meanwhile: it is worked out again', async () => {
     const request = wishFor('overtaken', locked);
     const recorder = recorderOf(request);

@@ -100,6 +100,7 @@ describe('the bank tells the lock status', () => {
     const answer = await readStatus('locked-on-hold-1');
     const userStatus = { locked: true, onHold: true, active: true };
     expect(answer.json()).toMatchObject({ userStatus, emailAddress: 'locked-on-hold-1@customer.example' });
+    expect(lastCallOf('locked-on-hold-1')).toMatchObject({ endpoint: 'status', toldLocked: true });
   });
 
   test('with the flags at the root on the alternative path, by transactionId', async () => {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { createTemporalClient } from '../../src/temporal/client.js';
+import { taskQueue } from '../../src/temporal/settings.js';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startForeignBank, type ForeignBank } from '../support/foreign-bank.js';
@@ -65,6 +67,21 @@ describe('latchkey up with everything configured', () => {
     expect(bank.calls).toEqual([]);
   });
 
+  it('sees to it that the reconciler runs', async () => {
+    const namespace = settings.TEMPORAL_NAMESPACE ?? '';
+    const temporal = createTemporalClient({ address: testTemporal().address, namespace, tls: undefined, apiKey: undefined });
+    try {
+      expect(await temporal.client.schedule.getHandle('reconcile-audit').describe()).toMatchObject({
+        spec: { intervals: [{ every: 60_000 }] },
+        action: { type: 'startWorkflow', workflowType: 'reconcileAudit', taskQueue },
+        policies: { overlap: 'SKIP' },
+        state: { paused: false },
+      });
+    } finally {
+      await temporal.close();
+    }
+  });
+
   it('migrates, and unlocks at a bank, with an issuer, a Postgres and a Temporal server that are not its own', async () => {
     bank.locked.add('cust_1');
     const correlationId = randomUUID();
@@ -97,9 +114,12 @@ describe('latchkey up with everything configured', () => {
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   });
 
-  it('tells the health of its worker on a port of its own', async () => {
-    const health = (await latchkey.says(/"url":"(http:[^"]+)","msg":"the worker's health is served"/))[1] ?? '';
-    expect([(await fetch(`${health}/healthz`)).status, (await fetch(`${health}/readyz`)).status]).toEqual([200, 200]);
+  it('tells the health of its worker and its metrics on a port of its own', async () => {
+    const url = (await latchkey.says(/"url":"(http:[^"]+)","msg":"metrics and health are served"/))[1] ?? '';
+    expect([(await fetch(`${url}/healthz`)).status, (await fetch(`${url}/readyz`)).status]).toEqual([200, 200]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/^latchkey_unlock_requests_completed_total{outcome="unlocked"} [1-9]/m);
+    expect(metrics).toMatch(/^latchkey_audit_write_duration_seconds_count{action="customer.unlock.completed",result="written"} [1-9]/m);
   });
 
   it('refuses a port that was set and is taken', async () => {

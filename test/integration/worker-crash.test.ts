@@ -25,7 +25,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function startWorkerProcess(): Promise<LatchkeyProcess> {
+async function startWorkerProcess(settings: Readonly<Record<string, string>> = {}): Promise<LatchkeyProcess> {
   const { sandbox, database } = latchkey;
   const worker = startLatchkeyProcess(['worker'], {
     DATABASE_URL: database.url,
@@ -38,6 +38,7 @@ async function startWorkerProcess(): Promise<LatchkeyProcess> {
     UPSTREAM_TIMEOUT_MS: '4000',
     PAYLOAD_KEYS,
     DATA_DIR: dataDir,
+    ...settings,
   });
   workers.push(worker);
   await worker.says(/the worker polls/);
@@ -82,6 +83,36 @@ describe('a worker killed between the PUT and its result row', () => {
       'attempt_finished 2 succeeded 204',
       'completed unlocked confirmed not_locked',
     ]);
+    expect(await second.end('SIGTERM')).toBe(0);
+  }, 120_000);
+});
+
+describe('a worker killed with its PUT out, and the workflow terminated besides', () => {
+  it('leaves a request that the reconciler ends by what the bank has done: unlocked, attributed', async () => {
+    const first = await startWorkerProcess();
+    const correlationId = await begin('killed-and-terminated', { script: [{ answerDelayMs: 30_000 }] });
+    expect(await first.end('SIGKILL')).toBe('SIGKILL');
+    await latchkey.client.workflow.getHandle(`unlock-${correlationId}`).terminate('given up by an operator');
+    const second = await startWorkerProcess({ RECONCILE_AFTER_MS: '1000' });
+    await eventually(
+      async () => {
+        await latchkey.client.workflow.execute('reconcileAudit', { taskQueue, workflowId: `reconcile-audit-${randomUUID()}` });
+        expect(inShort(await latchkey.story(correlationId)).at(-1)).toBe('reconciled');
+      },
+      { limitMs: 60_000, intervalMs: 500 },
+    );
+    expect(inShort(await latchkey.story(correlationId))).toEqual([
+      'requested',
+      'status_checked locked',
+      'attempt_started 1',
+      'attempt_finished 1 unknown',
+      'completed unlocked attributed not_locked',
+      'reconciled 1',
+      'reconciled',
+    ]);
+    expect(latchkey.puts(correlationId)).toHaveLength(1);
+    await second.says(new RegExp(`"finding":"missing_outcome".*"correlationId":"${correlationId}"`));
+    expect(second.output()).not.toContain('killed-and-terminated');
     expect(await second.end('SIGTERM')).toBe(0);
   }, 120_000);
 });

@@ -4,23 +4,37 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { scheduleReconciler } from '../../src/temporal/schedules.js';
 import { eventually } from '../support/eventually.js';
 import { openHouse } from '../support/house.js';
 import { openLatchkey } from '../support/latchkey.js';
 
-const version = process.argv[2];
-if (version === undefined) throw new Error('usage: npm run record:histories -- VERSION');
+const [, , version, beginning = ''] = process.argv;
+if (version === undefined) throw new Error('usage: npm run record:histories -- VERSION [the beginning of the names to record]');
+const isWanted = (name: string): boolean => name.startsWith(beginning);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = fileURLToPath(new URL(`histories/${version}/`, import.meta.url));
 await mkdir(folder, { recursive: true });
 const house = await openHouse();
-const latchkey = await openLatchkey({ budget: { initialIntervalMs: 200 } });
+const latchkey = await openLatchkey({ budget: { initialIntervalMs: 200 }, reconciler: { afterMs: 1, openAfterMs: 1 } });
+const hasty = await openLatchkey({ budget: { retryAfterMaxMs: 60_000, deadlineMs: 3_000, activityTimeoutMs: 2_000 } });
 
-async function record(name: string, customerId: string, meanwhile?: (workflowId: string) => Promise<void>): Promise<void> {
+async function record(
+  name: string,
+  customerId: string,
+  meanwhile?: (workflowId: string) => Promise<void>,
+  { call, client } = latchkey,
+): Promise<void> {
+  if (!isWanted(name)) return;
   const correlationId = randomUUID();
-  await latchkey.call('/v1/unlocks', { method: 'POST', body: { customerId, reason: 'recording' }, headers: { correlationId } });
-  const handle = latchkey.client.workflow.getHandle(`unlock-${correlationId}`);
+  await call('/v1/unlocks', { method: 'POST', body: { customerId, reason: 'recording' }, headers: { correlationId } });
+  const handle = client.workflow.getHandle(`unlock-${correlationId}`);
   await meanwhile?.(handle.workflowId);
+  await save(name, handle.workflowId, client);
+}
+
+async function save(name: string, workflowId: string, client = latchkey.client): Promise<void> {
+  const handle = client.workflow.getHandle(workflowId);
   await handle.result();
   // Who recorded it, on which machine and in which folder, is no part of the history that matters.
   const json = historyToJSON(await handle.fetchHistory())
@@ -29,13 +43,49 @@ async function record(name: string, customerId: string, meanwhile?: (workflowId:
   await writeFile(`${folder}${name}.json`, `${json}\n`);
 }
 
-async function cancelWhileWaiting(workflowId: string): Promise<void> {
-  const handle = latchkey.client.workflow.getHandle(workflowId);
+async function recordReconciler(): Promise<void> {
+  if (!isWanted('reconcile-audit')) return;
+  latchkey.sandbox.customers.set('left-open', { script: [{ httpStatus: 429, headers: { 'Retry-After': '60' }, times: 'always' }] });
+  const correlationId = randomUUID();
+  await latchkey.call('/v1/unlocks', { method: 'POST', body: { customerId: 'left-open' }, headers: { correlationId } });
+  const handle = latchkey.client.workflow.getHandle(`unlock-${correlationId}`);
+  await untilWaiting(handle.workflowId);
+  await handle.terminate();
+  const scheduleId = `reconcile-audit-${randomUUID()}`;
+  await scheduleReconciler(latchkey.client, { scheduleId, taskQueue: latchkey.taskQueue, intervalMs: 2_000 });
+  const schedule = latchkey.client.schedule.getHandle(scheduleId);
+  try {
+    const runs = await eventually(async () => {
+      const { recentActions } = (await schedule.describe()).info;
+      const [first, second] = recentActions.map(({ action }) => action.workflow.workflowId);
+      if (first === undefined || second === undefined) throw new Error('the second run has not begun yet');
+      return [first, second] as const;
+    });
+    await save('reconcile-audit-from-the-beginning', runs[0]);
+    await save('reconcile-audit-going-on', runs[1]);
+  } finally {
+    await schedule.delete();
+  }
+}
+
+async function untilWaiting(workflowId: string): Promise<void> {
   await eventually(async () => {
-    const { raw } = await handle.describe();
+    const { raw } = await latchkey.client.workflow.getHandle(workflowId).describe();
     if ((raw.pendingActivities ?? []).length === 0) throw new Error('not waiting yet');
   });
-  await handle.cancel();
+}
+
+async function cancelWhileWaiting(workflowId: string): Promise<void> {
+  await untilWaiting(workflowId);
+  await latchkey.client.workflow.getHandle(workflowId).cancel();
+}
+
+async function pauseWhileWaiting(workflowId: string): Promise<void> {
+  const correlationId = workflowId.replace('unlock-', '');
+  await eventually(async () => {
+    const { status } = await hasty.call(`/v1/unlocks/${correlationId}:pause`, { method: 'POST', body: { reason: 'recording' } });
+    if (status !== 202) throw new Error('not waiting yet');
+  });
 }
 
 try {
@@ -56,7 +106,11 @@ try {
       .cancel()
       .then(() => undefined),
   );
+  hasty.sandbox.customers.set('waiting', { script: [{ httpStatus: 429, headers: { 'Retry-After': '2' }, times: 'always' }] });
+  await record('paused-beyond-the-deadline', 'waiting', pauseWhileWaiting, hasty);
+  await recordReconciler();
 } finally {
+  await hasty.close();
   await latchkey.close();
   await house.close();
 }

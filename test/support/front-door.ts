@@ -49,7 +49,7 @@ export async function startForeignIssuer(port?: number, tls?: { readonly keyFile
   return { url, port: server.address().port, token, stop: () => server.stop(), keys: server.issuer.keys };
 }
 
-const ALL_SCOPES = 'institution-users:write institution-users:read audit:read';
+const ALL_SCOPES = 'institution-users:write institution-users:read audit:read unlocks:operate';
 export type ForeignIssuer = Awaited<ReturnType<typeof startForeignIssuer>>;
 
 export const settings: HttpSettings = {
@@ -65,6 +65,7 @@ export const settings: HttpSettings = {
     activityTimeoutMs: 20_000,
     deadlineMs: 60_000,
   },
+  sendQueue: null,
   temporalUiUrl: 'http://127.0.0.1:8233',
   namespace: 'default',
 };
@@ -83,12 +84,15 @@ export function closedRooms() {
     eventsOfAll: refuse('eventsOfAll'),
     listEvents: refuse('listEvents'),
     listRequests: refuse('listRequests'),
+    openRequests: refuse('openRequests'),
+    endingsOf: refuse('endingsOf'),
     ping: refuse('audit ping'),
   };
   const executions: UnlockExecutions = {
     start: refuse('start'),
     find: refuse('find'),
     waitUntilClosed: refuse('waitUntilClosed'),
+    operate: refuse('operate'),
     readLockStatus: refuse('readLockStatus'),
     ping: refuse('temporal ping'),
   };

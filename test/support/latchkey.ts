@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
-import { createActivities } from '../../activities/index.js';
+import { createActivities, type ActivityParts, type ReconcilerSettings } from '../../activities/index.js';
 import { connectAudit } from '../../src/audit/connection.js';
-import { createAuditLog } from '../../src/audit/index.js';
+import { createAuditLog, createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
+import { silentObserver, type Observer } from '../../src/domain/observer.js';
 import { createSandbox } from '../../src/sandbox/index.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
+import { createExecutions } from '../../src/temporal/reconciler-executions.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
+import { sendQueueBeside } from '../../src/temporal/settings.js';
 import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
-import { createUpstream } from '../../src/upstream/index.js';
+import type { WorkerVersion } from '../../src/temporal/worker-version.js';
+import { createUpstream, type UpstreamSettings } from '../../src/upstream/index.js';
 import { createTestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
 
@@ -34,6 +38,7 @@ const settings: HttpSettings = {
     activityTimeoutMs: 8_000,
     deadlineMs: 60_000,
   },
+  sendQueue: null,
   temporalUiUrl: null,
   namespace: 'default',
 };
@@ -50,6 +55,19 @@ interface Wishes {
   readonly statusPath?: string;
   readonly statusFlagsField?: string;
   readonly upstreamTimeoutMs?: number;
+  /** The same house with other bricks in its worker. */
+  readonly bricks?: (real: ActivityParts) => Partial<ActivityParts>;
+  readonly reconciler?: Partial<ReconcilerSettings>;
+  /** Hears what the worker's parts tell of themselves. */
+  readonly observer?: Observer;
+  /** PUTs in any second, over all workers. */
+  readonly maxPerSecond?: number;
+}
+
+interface WorkerWish {
+  /** The rate that it keeps to; null: none. */
+  readonly maxPerSecond?: number | null;
+  readonly version?: WorkerVersion | null;
 }
 
 interface CallWish {
@@ -74,6 +92,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const { address, namespace, workflowBundle } = testTemporal();
   const database = await createTestDatabase();
   const sandbox = await createSandbox();
+  const { observer = silentObserver } = wishes;
   const queue = wishes.taskQueue ?? uniqueTaskQueue();
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
@@ -82,7 +101,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
   const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
   const auditLog = createAuditLog(apiAudit);
-  const upstream = createUpstream({
+  const upstreamSettings: UpstreamSettings = {
     baseUrl: sandbox.bankBaseUrl,
     unlockPath: '/v1/customers/{customerId}:unlock-user',
     statusPath: wishes.statusPath ?? '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
@@ -95,13 +114,26 @@ export async function openLatchkey(wishes: Wishes = {}) {
     customerIdPattern: settings.customerIdPattern,
     timeoutMs: wishes.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS,
     ca: null,
-  });
+  };
+  const upstream = createUpstream({ ...upstreamSettings, observer });
   const dataConverter = createDataConverter(PAYLOAD_KEYS);
+  const bricks = wishes.bricks ?? (() => ({}));
   const workers: LatchkeyWorker[] = [];
-  async function addWorker(): Promise<LatchkeyWorker> {
+  const temporal = createTemporalClient(temporalSettings, dataConverter);
+  const parts: ActivityParts = {
+    upstream,
+    audit: createAuditLog({ ...workerAudit, observer }),
+    executions: createExecutions({ client: temporal.client, taskQueue: queue }),
+    observer,
+    reconciler: { afterMs: 60_000, openAfterMs: 120_000, unavailableAfterMs: 3_600_000, ...wishes.reconciler },
+  };
+  async function addWorker({ maxPerSecond = wishes.maxPerSecond ?? null, version = null }: WorkerWish = {}): Promise<LatchkeyWorker> {
+    const pace = maxPerSecond === null ? {} : { pace: createPace({ prisma: workerAudit.prisma, maxPerSecond }) };
     const worker = await startWorker({
       settings: temporalSettings,
-      activities: createActivities({ upstream, audit: createAuditLog(workerAudit) }),
+      activities: createActivities({ ...parts, ...pace, ...bricks({ ...parts, ...pace }) }),
+      maxSendsPerSecond: maxPerSecond,
+      version,
       dataConverter,
       shutdownGraceMs: 10_000,
       workflowBundle,
@@ -112,7 +144,6 @@ export async function openLatchkey(wishes: Wishes = {}) {
   }
   if (wishes.withWorker !== false) await addWorker();
 
-  const temporal = createTemporalClient(temporalSettings, dataConverter);
   const executions = createUnlockClient({
     client: temporal.client,
     customerRefKey: 'a key for tests only',
@@ -122,7 +153,8 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const shutdown = new AbortController();
   const logLines: object[] = [];
   const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });
-  const httpSettings = { ...settings, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
+  const sendQueue = wishes.maxPerSecond === undefined ? null : sendQueueBeside(queue);
+  const httpSettings = { ...settings, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
   const app = createApp({
     audit: auditLog,
     executions,
@@ -169,6 +201,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     executions,
     audit: auditLog,
     upstream,
+    upstreamSettings,
     taskQueue: queue,
     logLines,
     addWorker,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { activityTimeoutMs } from '../../src/cli/parts.js';
 import { loadConfig, settings, type Part } from '../../src/config.js';
 import { readCompose, readRepositoryFile, serviceOf } from '../support/compose-file.js';
 import { composeVariables } from '../support/compose-variables.js';
@@ -139,6 +138,11 @@ describe('ports', () => {
     expect(serviceOf(compose, name).healthcheck?.test.join(' ')).toMatch(new RegExp(`\\b${port}\\b`));
   });
 
+  it('of metrics are reached from within alone', () => {
+    const published = services.flatMap(([, { ports }]) => ports.map((port) => port.split(':')[2]));
+    for (const name of ['api', 'worker']) expect(published).not.toContain(envOf(name).METRICS_PORT);
+  });
+
   it('of the worker are not published; its health is asked on the port of its metrics', () => {
     expect(serviceOf(compose, 'worker').ports).toEqual([]);
     expect(serviceOf(compose, 'worker').healthcheck?.test.at(-1)).toBe(`http://127.0.0.1:${envOf('worker').METRICS_PORT}/readyz`);
@@ -151,10 +155,9 @@ describe('ports', () => {
 });
 
 describe('a stop', () => {
-  it('leaves each service more time than it takes to drain', () => {
-    const worker = loadConfig(envOf('worker'), 'worker');
-    expect(seconds(serviceOf(compose, 'worker').stop_grace_period) * 1000).toBeGreaterThan(activityTimeoutMs(worker) + 10_000);
-    expect(seconds(serviceOf(compose, 'api').stop_grace_period)).toBeGreaterThan(10 + 5);
+  it.each(['api', 'worker'] as const)('leaves %s more time than it takes at most by itself', (name) => {
+    const { SHUTDOWN_LIMIT_MS } = loadConfig(envOf(name), name);
+    expect(seconds(serviceOf(compose, name).stop_grace_period) * 1000).toBeGreaterThan(SHUTDOWN_LIMIT_MS + 10_000);
   });
 });
 

@@ -84,6 +84,8 @@ describe('settings that were set', () => {
     ['UNLOCK_MAX_ATTEMPTS', ['0', '-1', '1e3', 'Infinity', '10001']],
     ['UNLOCK_DEADLINE_MS', ['0', '15m', '604800001']],
     ['UPSTREAM_TIMEOUT_MS', ['0', 'NaN']],
+    ['TEMPORAL_WORKER_BUILD_ID', ['a b', '.1', 'x'.repeat(129)]],
+    ['UPSTREAM_MAX_PER_SECOND', ['0', '-1', '1e3', 'five', '10001']],
     ['DATABASE_URL', ['localhost:5432', 'mysql://h/db', 'postgres']],
     ['TEMPORAL_UI_URL', ['ui.example', 'ftp://ui.example']],
     ['NOT_LOCKED_POLICY', ['refuse', 'REJECT']],
@@ -185,6 +187,8 @@ describe('a setting that makes no sense without its partner', () => {
     ['UPSTREAM_TOKEN_URL', 'https://bank.example/token'],
     ['UPSTREAM_CLIENT_ID', 'latchkey'],
     ['UPSTREAM_CLIENT_SECRET', SECRET],
+    ['TEMPORAL_DEPLOYMENT_NAME', 'latchkey'],
+    ['TEMPORAL_WORKER_BUILD_ID', '1.0'],
     ['AUTH_JWKS_URL', 'https://id.example/keys'],
   ])('is a fault: %s alone', (name, value) => {
     expect(faulty({ [name]: value })).toEqual([name]);

@@ -4,6 +4,7 @@ import type { UnlockRequest } from '../../src/domain/unlock-request.js';
 import { auditEventSchema, unlockSchema } from '../../src/http/answer-schemas.js';
 import { auditEventItem } from '../../src/http/audit-events.js';
 import { represent } from '../../src/http/representation.js';
+import type { UnlockExecution } from '../../src/temporal/unlock-executions.js';
 import { auditEvent } from '../support/audit-event.js';
 
 const correlationId = 'f8187c63-678f-4f0c-9263-46723794661a';
@@ -61,10 +62,15 @@ const request: UnlockRequest = {
   },
 };
 
+function waiting(nextAttemptAt: Date): UnlockExecution {
+  const pending = { activityId: '1', isSettling: false, state: 'waiting', paused: false, nextAttemptAt } as const;
+  return { request, runId: 'run', state: 'running', pending };
+}
+
 describe('an unlock request as callers read it', () => {
   it('is told from its rows alone once it has ended', () => {
     const record = unlockRecord([requested, checked, started, finished, completed]);
-    const answer = represent({ record, request: null, nextAttemptAt: new Date() }, links);
+    const answer = represent({ record, request: null, execution: waiting(new Date()) }, links);
     expect(unlockSchema.parse(answer)).toEqual(answer);
     expect(answer).toEqual({
       ...subject,
@@ -91,6 +97,7 @@ describe('an unlock request as callers read it', () => {
         },
       ],
       nextAttemptAt: null,
+      paused: false,
       links: {
         self: `/v1/unlocks/${correlationId}`,
         events: null,
@@ -101,13 +108,23 @@ describe('an unlock request as callers read it', () => {
 
   it('shows the attempt that is out, the diagnosis and when the next one is due while it is running', () => {
     const nextAttemptAt = new Date('2026-01-31T09:31:00.000Z');
-    const answer = represent({ record: unlockRecord([requested, checked, started]), request, nextAttemptAt }, links);
-    expect(answer).toMatchObject({ state: 'running', outcome: null, diagnosis: 'On hold.', nextAttemptAt: nextAttemptAt.toISOString() });
+    const answer = represent({ record: unlockRecord([requested, checked, started]), request, execution: waiting(nextAttemptAt) }, links);
+    const due = { nextAttemptAt: nextAttemptAt.toISOString(), paused: false };
+    expect(answer).toMatchObject({ state: 'running', outcome: null, diagnosis: 'On hold.', ...due });
     expect(answer.attempts).toMatchObject([{ attempt: 1, finishedAt: null, result: null }]);
   });
 
+  it('says whether it is paused only where Temporal was asked', () => {
+    const record = unlockRecord([requested]);
+    const { pending, ...execution } = waiting(new Date());
+    const paused = { ...execution, pending: pending && { ...pending, paused: true, nextAttemptAt: null } };
+    expect(represent({ record, request: null, execution: paused }, links)).toMatchObject({ paused: true, nextAttemptAt: null });
+    expect(represent({ record, request: null, execution: { ...execution, pending: null } }, links)).toMatchObject({ paused: false });
+    expect(represent({ record, request: null, execution: null }, links)).toMatchObject({ paused: null });
+  });
+
   it('is told from the accepted request before its first row', () => {
-    const answer = represent({ record: unlockRecord([]), request, nextAttemptAt: null }, { ...links, temporalUiUrl: null });
+    const answer = represent({ record: unlockRecord([]), request, execution: null }, { ...links, temporalUiUrl: null });
     expect(unlockSchema.parse(answer)).toMatchObject({
       ...subject,
       state: 'running',

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseRetryAfter, waitMs, type Wait } from '../../src/domain/retry-after.js';
+import { peakWithin } from '../support/peak.js';
 
 const now = Date.parse('2026-01-31T09:30:00.000Z');
 
@@ -95,22 +96,39 @@ describe('the wait before the next try', () => {
     expect(waitMs(backOff(3), intervals, almostOne)).toBe(8_000);
   });
 
-  it('starts near the maximum for a long back-off, at the first failure already', () => {
-    expect(waitMs(longBackOff, intervals, 0)).toBe(54_000);
+  it('is spread over the upper half of the maximum for a long back-off, at the first failure already', () => {
+    expect(waitMs(longBackOff, intervals, 0)).toBe(30_000);
     expect(waitMs(longBackOff, intervals, almostOne)).toBe(60_000);
   });
 
-  it('is what the bank asked for, up to the cap, be it shorter or longer than the back-off', () => {
-    expect(waitMs(backOff(10, 2_000), intervals, 0.5)).toBe(2_000);
-    expect(waitMs(backOff(0, 250_000), intervals, 0.5)).toBe(250_000);
-    expect(waitMs({ ...longBackOff, retryAfterMs: 7_000 }, intervals, 0.5)).toBe(7_000);
-    expect(waitMs(backOff(0, 36_000_000), intervals, 0.5)).toBe(300_000);
-    expect(waitMs(backOff(0, Number.MAX_SAFE_INTEGER), intervals, 0.5)).toBe(300_000);
+  it('is at least what the bank asked for, up to the cap, be it shorter or longer than the back-off', () => {
+    expect(waitMs(backOff(10, 2_000), intervals, 0)).toBe(2_000);
+    expect(waitMs(backOff(0, 250_000), intervals, 0)).toBe(250_000);
+    expect(waitMs({ ...longBackOff, retryAfterMs: 7_000 }, intervals, 0)).toBe(7_000);
+    expect(waitMs(backOff(0, 36_000_000), intervals, 0)).toBe(300_000);
+    expect(waitMs(backOff(0, Number.MAX_SAFE_INTEGER), intervals, 0)).toBe(300_000);
+  });
+
+  it('is spread beyond what the bank asked for: by half as much, or by the back-off where that is longer', () => {
+    expect(waitMs(backOff(0, 30_000), intervals, almostOne)).toBe(45_000);
+    expect(waitMs(backOff(0, 1_000), intervals, almostOne)).toBe(2_000);
+    expect(waitMs(backOff(5, 1_000), intervals, almostOne)).toBe(33_000);
+    expect(waitMs({ ...longBackOff, retryAfterMs: 7_000 }, intervals, almostOne)).toBe(10_500);
+  });
+
+  it.each([
+    ['a back-off', backOff(4)],
+    ['a long back-off', longBackOff],
+    ['a Retry-After', backOff(0, 30_000)],
+  ])('brings three hundred who wait after %s back one by one, no tenth of the wait with more than two fifths of them', (_, wait) => {
+    const moments = Array.from({ length: 300 }, (__, index) => waitMs(wait, intervals, index / 300));
+    expect(peakWithin(Math.min(...moments) / 10, moments)).toBeLessThanOrEqual(120);
+    expect(new Set(moments).size).toBeGreaterThan(290);
   });
 
   it('is the back-off where the bank asked for no wait at all', () => {
     expect(waitMs(backOff(3, 0), intervals, 0)).toBe(4_000);
-    expect(waitMs({ ...longBackOff, retryAfterMs: 0 }, intervals, 0)).toBe(54_000);
+    expect(waitMs({ ...longBackOff, retryAfterMs: 0 }, intervals, 0)).toBe(30_000);
   });
 
   const anyIntervals = fc.record({
@@ -131,7 +149,8 @@ describe('the wait before the next try', () => {
         const ms = waitMs(wait, allowed, random);
         expect(Number.isSafeInteger(ms)).toBe(true);
         expect(ms).toBeGreaterThanOrEqual(0);
-        expect(ms).toBeLessThanOrEqual(Math.max(allowed.maxIntervalMs, allowed.retryAfterMaxMs));
+        const { maxIntervalMs, retryAfterMaxMs } = allowed;
+        expect(ms).toBeLessThanOrEqual(Math.max(maxIntervalMs, retryAfterMaxMs + Math.max(maxIntervalMs, retryAfterMaxMs / 2)));
       }),
     );
   });

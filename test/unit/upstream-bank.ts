@@ -41,7 +41,7 @@ export async function openBank({
   const sendUnlock = async (customer = call) => {
     const got = await upstream.token();
     if (got.kind !== 'token') throw new Error(got.reason);
-    return upstream.unlock(customer, got.token);
+    return upstream.unlock({ leavesWithinMs: 30_000, ...customer }, got.token);
   };
   const close = async () => {
     await upstream.close();

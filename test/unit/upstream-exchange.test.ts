@@ -29,6 +29,19 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
 
+describe('a request that was held up', () => {
+  it('is not sent when its time is over by the clock, though the connection for which it waited is there and no timer has fired', async () => {
+    const server = await http((response) => void response.writeHead(204).end());
+    const url = new URL('/v1/customers/1:unlock-user', server.url);
+    const sending = exchange({ dispatcher: agent(), url, method: 'PUT', headers: {}, timeoutMs: LONG_MS, leavesWithinMs: 50 });
+    // As if the process had been stopped while it connected.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    expect(await sending).toMatchObject({ kind: 'not_sent', reason: 'held up until its time was over' });
+    await sleep(50);
+    expect(server.heard).toEqual([]);
+  });
+});
+
 describe('a request that is answered', () => {
   it('leaves once, as it was to be sent, and brings back status, body and duration', async () => {
     const server = await http((response) => void response.writeHead(409).end('{"code":"X"}'));

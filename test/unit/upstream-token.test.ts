@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
+import { silentObserver } from '../../src/domain/observer.js';
 import { createTokenSource, type TokenResult } from '../../src/upstream/token.js';
 import { eventually } from '../support/eventually.js';
 import { answerJson, listenHttp, type Answer } from './upstream-server.js';
@@ -13,7 +14,7 @@ async function bank(answer: Answer, { timeoutMs = 30_000 } = {}) {
   open.push({ close: () => dispatcher.destroy() }, server);
   const tokenUrl = `${server.url}/oauth2/v1/token`;
   const tokens = createTokenSource(
-    { tokenUrl, clientId: 'latchkey', clientSecret: CLIENT_SECRET, institutionId: '00516', timeoutMs },
+    { tokenUrl, clientId: 'latchkey', clientSecret: CLIENT_SECRET, institutionId: '00516', timeoutMs, observer: silentObserver },
     dispatcher,
   );
   return { tokens, heard: server.heard };
@@ -164,7 +165,7 @@ describe('a token that cannot be had', () => {
     });
   });
 
-  it('is asked for once by all who wait, and again by the next', async () => {
+  it('is asked for once by all who wait, and again once the back-off is over', async () => {
     let isWell = false;
     const { tokens, heard } = await bank((response) =>
       isWell ? answerJson(response, 200, { access_token: 'late' }) : answerJson(response, 500, {}),
@@ -173,8 +174,44 @@ describe('a token that cannot be had', () => {
     expect(results.every(({ kind }) => kind === 'unavailable')).toBe(true);
     expect(heard).toHaveLength(1);
     isWell = true;
-    expect(valueOf(await tokens.get())).toBe('late');
+    const again = await Promise.all(Array.from({ length: 50 }, () => tokens.get()));
+    expect(again.every(({ kind }) => kind === 'unavailable')).toBe(true);
+    expect(heard).toHaveLength(1);
+    await eventually(async () => expect(valueOf(await tokens.get())).toBe('late'));
     expect(heard).toHaveLength(2);
+  });
+
+  it('is asked for ever less often while it cannot be had, however many ask', async () => {
+    const { tokens, heard } = await bank((response) => answerJson(response, 503, {}));
+    const untilMs = performance.now() + 4_000;
+    while (performance.now() < untilMs) {
+      await Promise.all(Array.from({ length: 20 }, () => tokens.get()));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    // After 250 to 500 ms, then twice that, and so on.
+    expect(heard.length).toBeGreaterThanOrEqual(2);
+    expect(heard.length).toBeLessThanOrEqual(5);
+  });
+
+  it('is not asked for before the endpoint’s own Retry-After is over', async () => {
+    const { tokens, heard } = await bank((response) => answerJson(response, 429, {}, { 'retry-after': '30' }));
+    await tokens.get();
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(await tokens.get()).toMatchObject({ kind: 'unavailable', httpStatus: 429 });
+    expect(heard).toHaveLength(1);
+  });
+
+  it('does no harm as long as the one that was to be replaced lives', async () => {
+    let count = 0;
+    const { tokens } = await bank((response) =>
+      (count += 1) === 1 ? answerJson(response, 200, { access_token: 'first', expires_in: 3 }) : answerJson(response, 503, {}),
+    );
+    expect(valueOf(await tokens.get())).toBe('first');
+    await eventually(async () => {
+      expect(valueOf(await tokens.get())).toBe('first');
+      expect(count).toBeGreaterThan(1);
+    });
+    await eventually(async () => expect((await tokens.get()).kind).toBe('unavailable'));
   });
 
   it('is told without the secret', async () => {

@@ -1,0 +1,64 @@
+import type { AuditLog } from '../src/audit/audit-log.js';
+import type { ClosedExecution, ComparisonProgress, Executions, Suspects } from './contract.js';
+import type { Execution } from './execution.js';
+
+interface Parts {
+  readonly audit: AuditLog;
+  readonly executions: Executions;
+  readonly reconciler: { readonly afterMs: number; readonly openAfterMs: number };
+}
+
+/** One execution stops here, and the next one goes on. */
+const BUDGET_MS = 20_000;
+const ENOUGH_FOUND = 200;
+/** Beginnings that one statement looks at. */
+const SLICE = 2_000;
+
+/** Goes through the workflows that have closed since the last time, page by page, and holds them against the audit log. */
+export async function compareWithTemporal(
+  { audit, executions, reconciler }: Parts,
+  { comparedUntil, under }: ComparisonProgress,
+  execution: Execution,
+): Promise<Suspects<ComparisonProgress>> {
+  const until = under?.until ?? new Date(Date.now() - reconciler.afterMs).toISOString();
+  // A token that the server takes no more must not hold up the rest: the second try begins the stretch anew.
+  let pageToken = execution.activityAttempt === 1 ? (under?.pageToken ?? null) : null;
+  const found = new Set<string>();
+  do {
+    const page = await executions.listClosed({ since: comparedUntil, until, pageToken });
+    for (const correlationId of await suspectsAmong(audit, page.executions)) found.add(correlationId);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== null && goesOn(execution, found));
+  const correlationIds = [...found];
+  if (pageToken === null) return { correlationIds, progress: { comparedUntil: until, under: null }, more: false };
+  return { correlationIds, progress: { comparedUntil, under: { until, pageToken } }, more: true };
+}
+
+async function suspectsAmong(audit: AuditLog, closed: readonly ClosedExecution[]): Promise<string[]> {
+  const endings = await audit.endingsOf(closed.map(({ correlationId }) => correlationId));
+  const endingOf = new Map(endings.map((ending) => [ending.correlationId, ending]));
+  return closed
+    .filter(({ correlationId, completed, outcome, attempts }) => {
+      const ending = endingOf.get(correlationId);
+      if (!completed || ending === undefined) return true;
+      return (outcome !== null && outcome !== ending.outcome) || (attempts !== null && attempts !== ending.attempts);
+    })
+    .map(({ correlationId }) => correlationId);
+}
+
+/** Goes through what began in the audit log, slice by slice. */
+export async function findOpenRequests({ audit, reconciler }: Parts, scannedTo: string, execution: Execution): Promise<Suspects<string>> {
+  let after = BigInt(scannedTo);
+  let more: boolean;
+  const found = new Set<string>();
+  do {
+    const slice = await audit.openRequests({ after, olderThanMs: reconciler.openAfterMs, limit: SLICE });
+    for (const correlationId of slice.correlationIds) found.add(correlationId);
+    ({ scannedTo: after, more } = slice);
+  } while (more && goesOn(execution, found));
+  return { correlationIds: [...found], progress: String(after), more };
+}
+
+function goesOn(execution: Execution, found: ReadonlySet<string>): boolean {
+  return found.size < ENOUGH_FOUND && execution.elapsedMs() < BUDGET_MS && !execution.calledOff();
+}

@@ -1,0 +1,21 @@
+// What takes too long for every change: the big chaos runs, the model of the protocol, and many rounds of identical requests. Stops at the first failure.
+import { spawnSync } from 'node:child_process';
+import { performance } from 'node:perf_hooks';
+
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+const chaos = (seed) => ({ args: ['run', 'test:chaos', '--', '--unlocks', '5000', '--faults', '500', '--seed', String(seed)], env: {} });
+const model = (seed) => ({ args: ['run', 'test:model', '--', '--runs', '100', '--seed', String(seed)], env: {} });
+const runs = [
+  ...[1, 2, 3].map(chaos),
+  ...[1, 2, 3].map(model),
+  { args: ['test', '--', 'test/chaos/rounds'], env: { LATCHKEY_TEST_ROUNDS: '200' } },
+];
+
+for (const { args, env } of runs) {
+  const shown = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), 'npm', ...args].join(' ');
+  console.log(`\n${shown}`);
+  const startedMs = performance.now();
+  const { status } = spawnSync(npm, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  console.log(`${status === 0 ? 'passed' : 'FAILED'} after ${Math.round((performance.now() - startedMs) / 1000)} s: ${shown}`);
+  if (status !== 0) process.exit(status ?? 1);
+}

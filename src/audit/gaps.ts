@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { PrismaClient } from '../../generated/prisma/client.js';
+import { outcomes } from '../domain/outcome.js';
+import type { AuditLog } from './audit-log.js';
+
+const slices = z.tuple([z.object({ scannedTo: z.bigint().nullable(), scanned: z.number(), correlationIds: z.array(z.string()) })]);
+const endings = z.array(z.object({ correlationId: z.string(), outcome: z.enum(outcomes), attempts: z.number() }));
+
+/** The reads by which the reconciler finds what has no end; see `AuditLog`. */
+export function createGapReads({ prisma }: { readonly prisma: PrismaClient }): Pick<AuditLog, 'openRequests' | 'endingsOf'> {
+  return {
+    openRequests: async ({ after, olderThanMs, limit }) => {
+      const [{ scannedTo, scanned, correlationIds }] = slices.parse(await openingsWithoutEnd(prisma, after, olderThanMs, limit));
+      return { correlationIds, scannedTo: scannedTo ?? after, more: scanned === limit };
+    },
+
+    endingsOf: async (correlationIds) => {
+      if (correlationIds.length === 0) return [];
+      return endings.parse(
+        await prisma.$queryRaw`
+          SELECT e.correlation_id AS "correlationId", e.outcome, (
+            SELECT count(*)::integer FROM audit_event a
+            WHERE a.correlation_id = e.correlation_id AND a.action = 'customer.unlock.attempt_started'
+          ) AS attempts
+          FROM audit_event e
+          WHERE e.action = 'customer.unlock.completed' AND e.correlation_id = ANY (${[...correlationIds]}::uuid[])`,
+      );
+    },
+  };
+}
+
+// The actions are spelled as in the index's own condition. A subquery for each row, because a join would read every end there is.
+function openingsWithoutEnd(prisma: PrismaClient, after: bigint, olderThanMs: number, limit: number): Promise<unknown> {
+  return prisma.$queryRaw`
+    WITH scanned AS MATERIALIZED (
+      SELECT e.position, e.correlation_id FROM audit_event e
+      WHERE e.action IN ('customer.unlock.requested', 'customer.unlock.attempt_started') AND e.position > ${after}::bigint
+        AND e.recorded_at < statement_timestamp() - make_interval(secs => ${olderThanMs / 1000}::double precision)
+      ORDER BY e.position LIMIT ${limit}::integer
+    )
+    SELECT max(position) AS "scannedTo", count(*)::integer AS scanned,
+      coalesce(array_agg(DISTINCT correlation_id::text) FILTER (WHERE (
+        SELECT c.action FROM audit_event c WHERE c.correlation_id = scanned.correlation_id AND c.action = 'customer.unlock.completed' LIMIT 1
+      ) IS NULL), '{}') AS "correlationIds"
+    FROM scanned`;
+}

@@ -1,0 +1,42 @@
+import type { AuditWriteResult, Observer } from '../domain/observer.js';
+import type { AuditAction } from '../domain/audit-event.js';
+import { AuditConflictError, AuditRefusedError, type AuditLog } from './audit-log.js';
+
+type Writes = Pick<AuditLog, 'append' | 'claimAttempt'>;
+
+/** The same writes, each told to the observer when it is over. */
+export function observed({ append, claimAttempt }: Writes, observer: Observer): Writes {
+  async function told<Result>(action: AuditAction, write: () => Promise<Result>, read: (result: Result) => AuditWriteResult) {
+    const startedMs = performance.now();
+    const tell = (result: AuditWriteResult) => observer.auditWritten({ action, result, durationMs: performance.now() - startedMs });
+    try {
+      const result = await write();
+      tell(read(result));
+      return result;
+    } catch (error) {
+      tell(error instanceof AuditConflictError || error instanceof AuditRefusedError ? 'refused' : 'failed');
+      throw error;
+    }
+  }
+
+  return {
+    async append(event) {
+      const { action, result, outcome } = event;
+      const written = await told(
+        action,
+        () => append(event),
+        (what) => what,
+      );
+      // Told where the row is written and not where it is decided, so that no writer can forget or repeat it.
+      if (written === 'written' && action === 'customer.unlock.attempt_finished' && result != null) observer.attemptFinished(result);
+      if (written === 'written' && action === 'customer.unlock.completed' && outcome != null) observer.requestCompleted(outcome);
+      return written;
+    },
+    claimAttempt: (claim) =>
+      told(
+        'customer.unlock.attempt_started',
+        () => claimAttempt(claim),
+        (attempt) => (attempt === null ? 'refused' : 'written'),
+      ),
+  };
+}

@@ -1,0 +1,62 @@
+import type { AttemptResult } from './attempt.js';
+import type { AuditAction } from './audit-event.js';
+import type { Outcome } from './outcome.js';
+
+export const bankEndpoints = ['unlock', 'status', 'token'] as const;
+export type BankEndpoint = (typeof bankEndpoints)[number];
+
+/** One call to the bank that was made, whatever came of it. */
+export interface BankCallMade {
+  readonly endpoint: BankEndpoint;
+  /** The HTTP status; `not_sent`: no byte of the request left; `no_answer`: it may have arrived. */
+  readonly answer: number | 'not_sent' | 'no_answer';
+  readonly durationMs: number;
+}
+
+/** `refused`: the database does not allow that row; `failed`: it is not known whether the row was written. */
+export const auditWriteResults = ['written', 'already_there', 'refused', 'failed'] as const;
+export type AuditWriteResult = (typeof auditWriteResults)[number];
+
+/** One write to the audit log. */
+export interface AuditWriteDone {
+  readonly action: AuditAction;
+  readonly result: AuditWriteResult;
+  readonly durationMs: number;
+}
+
+/** What the reconciler may find; each is counted under its name. */
+export const reconcilerFindings = [
+  /** An attempt without a result, whose workflow has ended. */
+  'dangling_attempt',
+  /** A workflow that ended without an outcome on record. */
+  'missing_outcome',
+  /** An accepted request of which the audit log has no row. */
+  'missing_request',
+  /** Audit log and Temporal tell different outcomes, or different attempts. */
+  'disagreement',
+  /** Something that it could not mend, and that a person must look at. */
+  'not_mended',
+] as const;
+export type ReconcilerFinding = (typeof reconcilerFindings)[number];
+
+/**
+ * What the parts tell of themselves while they work. It is told, never asked: no method may throw, wait, or change what is done.
+ * An attempt and an outcome are told once, by whoever committed the row; where the commit's reply was lost, not at all. The audit log is
+ * the record, this is not.
+ */
+export interface Observer {
+  attemptFinished(result: AttemptResult): void;
+  requestCompleted(outcome: Outcome): void;
+  bankCalled(call: BankCallMade): void;
+  auditWritten(write: AuditWriteDone): void;
+  reconcilerFound(finding: ReconcilerFinding): void;
+}
+
+/** For whoever does not listen. */
+export const silentObserver: Observer = {
+  attemptFinished: () => undefined,
+  requestCompleted: () => undefined,
+  bankCalled: () => undefined,
+  auditWritten: () => undefined,
+  reconcilerFound: () => undefined,
+};

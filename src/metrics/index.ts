@@ -1,0 +1,87 @@
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { attemptResults } from '../domain/attempt.js';
+import { bankEndpoints, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
+import { outcomes } from '../domain/outcome.js';
+
+/** What one process tells of its work, in Prometheus' text format. */
+export interface Metrics {
+  /** Counts what the parts tell. */
+  readonly observer: Observer;
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+// A bank answers in tens of milliseconds to seconds; beyond the default UPSTREAM_TIMEOUT_MS (10 s) nothing is waited for.
+const BANK_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+// A row takes some milliseconds; a statement is given up after 5 s, and a connection after 3 s.
+const AUDIT_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * A registry of its own: two in one process share nothing but, with `ofProcess`, the process that they tell of.
+ * Names and units follow Prometheus' conventions; every label has a bounded set of values.
+ * @param ofProcess also CPU, memory, event loop and garbage collection; these are watched until the process ends
+ */
+export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  if (ofProcess) collectDefaultMetrics({ register: registry });
+
+  const completed = new Counter({
+    name: 'latchkey_unlock_requests_completed_total',
+    help: 'Unlock requests whose outcome this process committed to the audit log.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const attempts = new Counter({
+    name: 'latchkey_unlock_attempts_total',
+    help: 'Attempts whose result this process committed to the audit log.',
+    labelNames: ['result'],
+    registers,
+  });
+  const bankCalls = new Histogram({
+    name: 'latchkey_bank_call_duration_seconds',
+    help: 'Calls to the bank, from connecting to the last byte; a call that was not answered counts as no_answer, or not_sent.',
+    labelNames: ['endpoint', 'status_class'],
+    buckets: BANK_BUCKETS_SECONDS,
+    registers,
+  });
+  const auditWrites = new Histogram({
+    name: 'latchkey_audit_write_duration_seconds',
+    help: 'Writes to the audit log, waiting for a connection included; after a failed one it is not known whether the row was written.',
+    labelNames: ['action', 'result'],
+    buckets: AUDIT_BUCKETS_SECONDS,
+    registers,
+  });
+  const findings = new Counter({
+    name: 'latchkey_reconciler_findings_total',
+    help: 'What the reconciler found, by kind.',
+    labelNames: ['finding'],
+    registers,
+  });
+
+  // A series that begins with its first event hides that event from rate() and from alarms.
+  for (const outcome of outcomes) completed.inc({ outcome }, 0);
+  for (const result of attemptResults) attempts.inc({ result }, 0);
+  for (const finding of reconcilerFindings) findings.inc({ finding }, 0);
+  for (const endpoint of bankEndpoints) for (const status_class of usualAnswers) bankCalls.zero({ endpoint, status_class });
+
+  return {
+    observer: {
+      attemptFinished: (result) => attempts.inc({ result }),
+      requestCompleted: (outcome) => completed.inc({ outcome }),
+      bankCalled: ({ endpoint, answer, durationMs }) =>
+        bankCalls.observe({ endpoint, status_class: statusClass(answer) }, durationMs / 1000),
+      auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
+      reconcilerFound: (finding) => findings.inc({ finding }),
+    },
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  };
+}
+
+const usualAnswers = ['2xx', '4xx', '5xx', 'no_answer', 'not_sent'] as const;
+
+/** A bank that makes statuses up must not make series up. */
+function statusClass(answer: BankCallMade['answer']): string {
+  return typeof answer === 'number' ? `${Math.floor(answer / 100)}xx` : answer;
+}

@@ -1,0 +1,113 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
+import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { defineSearchAttributeKey, type Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { z } from 'zod';
+import type { ClosedExecution, Executions, ExecutionState, UnlockResult } from '../../activities/contract.js';
+import { outcomes, verifications } from '../domain/outcome.js';
+import { parseCorrelationId, unlockWorkflowId } from '../domain/unlock-request.js';
+import { taskQueue } from './settings.js';
+import { unlockRequestPayload } from './unlock-request-payload.js';
+
+interface ExecutionsParts {
+  readonly client: Client;
+  readonly taskQueue?: string;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+const PAGE = 500;
+const unlockOutcome = defineSearchAttributeKey('UnlockOutcome', 'KEYWORD');
+const unlockAttempts = defineSearchAttributeKey('UnlockAttempts', 'INT');
+const workflowIdPrefix = unlockWorkflowId('');
+const { WORKFLOW_EXECUTION_STATUS_COMPLETED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
+
+const unlockResult: z.ZodType<UnlockResult> = z.object({
+  outcome: z.enum(outcomes),
+  verification: z.enum(verifications).nullable(),
+  attempts: z.number(),
+});
+
+/** The unlock workflows as the reconciler sees them, through a Temporal client. */
+export function createExecutions({ client, taskQueue: queue = taskQueue }: ExecutionsParts): Executions {
+  const { namespace, loadedDataConverter } = client.options;
+
+  /** Temporal's client sets no deadline of its own. */
+  const within = <Result>(call: () => Promise<Result>): Promise<Result> =>
+    client.connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, call);
+
+  /** Null where it is encrypted with a key that is gone, or is not of this form. */
+  async function read<Value>(payloads: readonly Payload[] | null | undefined, schema: z.ZodType<Value>): Promise<Value | null> {
+    try {
+      return schema.parse(await decodeFromPayloadsAtIndex(loadedDataConverter, 0, [...(payloads ?? [])]));
+    } catch {
+      return null;
+    }
+  }
+
+  return {
+    async listClosed({ since, until, pageToken }) {
+      const { executions, nextPageToken } = await within(() =>
+        client.workflowService.listWorkflowExecutions({
+          namespace,
+          pageSize: PAGE,
+          query: [
+            "WorkflowType = 'unlockCustomer'",
+            `TaskQueue = '${queue}'`,
+            "ExecutionStatus != 'Running'",
+            ...(since === null ? [] : [`CloseTime >= '${since}'`]),
+            `CloseTime < '${until}'`,
+          ].join(' AND '),
+          ...(pageToken === null ? {} : { nextPageToken: Buffer.from(pageToken, 'base64') }),
+        }),
+      );
+      return { executions: executions.flatMap(asClosed), nextPageToken: asText(nextPageToken) };
+    },
+
+    async stateOf(correlationId): Promise<ExecutionState> {
+      const handle = client.workflow.getHandle(unlockWorkflowId(correlationId));
+      try {
+        const { closeTime, runId, status } = await within(() => handle.describe());
+        if (closeTime === undefined) return { kind: 'running' };
+        const run = client.workflow.getHandle(handle.workflowId, runId);
+        const { events } = await within(() => run.fetchHistory());
+        const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads;
+        const result = events?.at(-1)?.workflowExecutionCompletedEventAttributes?.result?.payloads;
+        const askedToCancel = events?.some((event) => Boolean(event.workflowExecutionCancelRequestedEventAttributes)) ?? false;
+        return {
+          kind: 'closed',
+          closedAs: status.name.toLowerCase(),
+          closedAt: closeTime.toISOString(),
+          runId,
+          cancelRequested: askedToCancel || status.name === 'CANCELLED',
+          request: await read(input, unlockRequestPayload),
+          result: result === undefined ? null : await read(result, unlockResult),
+        };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
+        throw error;
+      }
+    },
+  };
+}
+
+type ListedExecution = proto.temporal.api.workflow.v1.IWorkflowExecutionInfo;
+
+function asClosed({ execution, status, searchAttributes }: ListedExecution): ClosedExecution[] {
+  const workflowId = execution?.workflowId ?? '';
+  const correlationId = workflowId.startsWith(workflowIdPrefix) ? parseCorrelationId(workflowId.slice(workflowIdPrefix.length)) : null;
+  if (correlationId === null) return [];
+  const attributes = decodeTypedSearchAttributes(searchAttributes?.indexedFields);
+  return [
+    {
+      correlationId,
+      completed: status === WORKFLOW_EXECUTION_STATUS_COMPLETED,
+      outcome: attributes.get(unlockOutcome) ?? null,
+      attempts: attributes.get(unlockAttempts) ?? null,
+    },
+  ];
+}
+
+function asText(pageToken: Uint8Array): string | null {
+  return pageToken.length === 0 ? null : Buffer.from(pageToken).toString('base64');
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CustomerSetup } from '../../src/sandbox/index.js';
+import { eventually } from '../support/eventually.js';
+import { openLatchkey, type Latchkey } from '../support/latchkey.js';
+
+/** `npm run test:long` asks for 200. */
+const ROUNDS = Number(process.env.LATCHKEY_TEST_ROUNDS ?? 3);
+const AT_ONCE = 200;
+
+/** What the bank does in one round and the next. */
+const setups: readonly CustomerSetup[] = [
+  {},
+  { script: [{ httpStatus: 503, code: 'UXU_30001', message: 'Service temporarily unavailable' }] },
+  { script: [{ loseConnection: 'after_applying' }] },
+  { script: [{ loseConnection: 'before_applying' }, { answerDelayMs: 300 }] },
+];
+
+let latchkey: Latchkey;
+beforeAll(async () => {
+  latchkey = await openLatchkey();
+  await latchkey.addWorker();
+});
+afterAll(() => latchkey.close());
+
+function ask(customerId: string, correlationId: string, index: number) {
+  if (index % 2 === 0) return latchkey.unlock(customerId, correlationId);
+  return latchkey.call('/v1/unlocks', { method: 'POST', body: { customerId }, headers: { correlationId, prefer: 'wait=60' } });
+}
+
+async function round(number: number): Promise<void> {
+  const correlationId = randomUUID();
+  const customerId = `round-${number}`;
+  latchkey.sandbox.customers.set(customerId, setups[number % setups.length] ?? {});
+  const answers = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => ask(customerId, correlationId, index)));
+
+  const told = new Set(answers.map(({ status, body }) => `${status} ${(body as { outcome?: string } | null)?.outcome ?? ''}`));
+  expect(told).toEqual(new Set(['204 ', '200 unlocked']));
+  const [counts] = await latchkey.sql(
+    `select count(*) filter (where action = 'customer.unlock.requested')::int as requests,
+       count(*) filter (where action = 'customer.unlock.completed')::int as outcomes,
+       count(*) filter (where action = 'customer.unlock.attempt_started')::int as attempts,
+       count(distinct workflow_id || run_id)::int as workflows
+     from audit_event where correlation_id = $1`,
+    [correlationId],
+  );
+  const puts = latchkey.puts(correlationId);
+  expect(counts).toEqual({ requests: 1, outcomes: 1, workflows: 1, attempts: puts.length });
+  expect(puts.filter(({ wasLocked }) => wasLocked === true)).toHaveLength(1);
+  await eventually(async () => {
+    const { count } = await latchkey.client.workflow.count(`WorkflowId = 'unlock-${correlationId}'`);
+    expect(count).toBe(1);
+  });
+}
+
+describe(`${AT_ONCE} identical requests at once`, () => {
+  it(
+    `are one workflow, one outcome and one PUT an attempt, ${ROUNDS} rounds in a row`,
+    async () => {
+      for (let number = 0; number < ROUNDS; number += 1) await round(number);
+    },
+    60_000 + ROUNDS * 30_000,
+  );
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import { attemptResults } from '../../src/domain/attempt.js';
+import { auditActions } from '../../src/domain/audit-event.js';
+import { auditWriteResults, bankEndpoints, reconcilerFindings } from '../../src/domain/observer.js';
+import { outcomes } from '../../src/domain/outcome.js';
+import { createMetrics, type Metrics } from '../../src/metrics/index.js';
+import { parseExposition } from '../support/prometheus.js';
+
+async function valuesOf(metrics: Metrics, name: string): Promise<Record<string, number>> {
+  const samples = parseExposition(await metrics.text()).filter((sample) => sample.name === name);
+  return Object.fromEntries(samples.map(({ labels, value }) => [Object.values(labels).join(' '), value]));
+}
+
+const everything = ({ observer }: Metrics): void => {
+  for (const result of attemptResults) observer.attemptFinished(result);
+  for (const outcome of outcomes) observer.requestCompleted(outcome);
+  for (const finding of reconcilerFindings) observer.reconcilerFound(finding);
+  for (const endpoint of bankEndpoints) {
+    for (let answer = 100; answer < 600; answer += 1) observer.bankCalled({ endpoint, answer, durationMs: answer });
+    for (const answer of ['not_sent', 'no_answer'] as const) observer.bankCalled({ endpoint, answer, durationMs: 0 });
+  }
+  for (const action of auditActions) for (const result of auditWriteResults) observer.auditWritten({ action, result, durationMs: 3 });
+};
+
+describe('the metrics of a process', () => {
+  it('tell of each outcome, result and finding from the start, as zero', async () => {
+    const metrics = createMetrics({ ofProcess: false });
+    const zeros = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 0]));
+    expect(await valuesOf(metrics, 'latchkey_unlock_requests_completed_total')).toEqual(zeros(outcomes));
+    expect(await valuesOf(metrics, 'latchkey_unlock_attempts_total')).toEqual(zeros(attemptResults));
+    expect(await valuesOf(metrics, 'latchkey_reconciler_findings_total')).toEqual(zeros(reconcilerFindings));
+    expect(await valuesOf(metrics, 'latchkey_bank_call_duration_seconds_count')).toMatchObject({ 'unlock 2xx': 0, 'token no_answer': 0 });
+  });
+
+  it('count what they are told, in seconds', async () => {
+    const metrics = createMetrics({ ofProcess: false });
+    metrics.observer.requestCompleted('unlocked');
+    metrics.observer.requestCompleted('unlocked');
+    metrics.observer.bankCalled({ endpoint: 'unlock', answer: 503, durationMs: 1_250 });
+    metrics.observer.auditWritten({ action: 'customer.unlock.completed', result: 'written', durationMs: 4 });
+    expect(await valuesOf(metrics, 'latchkey_unlock_requests_completed_total')).toMatchObject({ unlocked: 2, failed: 0 });
+    expect(await valuesOf(metrics, 'latchkey_bank_call_duration_seconds_sum')).toMatchObject({ 'unlock 5xx': 1.25 });
+    expect(await valuesOf(metrics, 'latchkey_audit_write_duration_seconds_sum')).toEqual({ 'customer.unlock.completed written': 0.004 });
+  });
+
+  it('can be read by the rules of the format, and are named and bounded as they should be, whatever they were told', async () => {
+    const metrics = createMetrics({ ofProcess: true });
+    everything(metrics);
+    const samples = parseExposition(await metrics.text());
+    const ours = samples.filter(({ name }) => name.startsWith('latchkey_'));
+    expect([...new Set(ours.map(({ name }) => name))].filter((name) => !/(_total|_seconds_(bucket|sum|count))$/.test(name))).toEqual([]);
+    const calls = ours.filter(({ name }) => name === 'latchkey_bank_call_duration_seconds_count');
+    expect(calls).toHaveLength(bankEndpoints.length * 7);
+    expect(ours.length).toBeLessThan(1_500);
+    expect(samples.map(({ name }) => name)).toEqual(expect.arrayContaining(['process_cpu_seconds_total', 'process_resident_memory_bytes']));
+  });
+
+  it('are those of one registry alone: two share nothing', async () => {
+    const [one, other] = [createMetrics({ ofProcess: false }), createMetrics({ ofProcess: false })];
+    everything(one);
+    expect(await valuesOf(other, 'latchkey_unlock_attempts_total')).toEqual(Object.fromEntries(attemptResults.map((each) => [each, 0])));
+  });
+});
