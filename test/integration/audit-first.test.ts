@@ -121,12 +121,12 @@ const clean = {
 };
 const ofEach = <Ending>(ending: Ending): Record<string, Ending> => Object.fromEntries(customers.map((customerId) => [customerId, ending]));
 
+// READ WRITE comes first: a connection opened meanwhile may not write by default.
 const readOnly = (onOrOff: 'on' | 'off'): Promise<unknown[]> =>
-  latchkey.sql(`DO $$ BEGIN
-    SET LOCAL transaction_read_only = off;
-    EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = ${onOrOff}', current_database());
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'latchkey-app' AND datname = current_database();
-  END $$`);
+  latchkey.sql(`BEGIN READ WRITE;
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = ${onOrOff}', current_database()); END $$;
+    COMMIT;
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'latchkey-app' AND datname = current_database()`);
 
 describe('an accepted unlock that Postgres leaves, wherever it has come to', () => {
   it('waits and goes on as if nothing had been: one PUT, and a known answer stays known however long Postgres was away', async () => {
