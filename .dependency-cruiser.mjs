@@ -10,7 +10,7 @@ const rooms = [
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
-  { room: 'config', path: '^src/config\\.ts$', may: ['^src/domain/'] },
+  { room: 'config', path: '^src/(config|secret-files)\\.ts$', may: ['^src/domain/'] },
 ];
 
 const ours = '^(src|workflows|activities|generated|test|scripts)/';

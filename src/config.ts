@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type ClassificationRule } from './domain/classification.js';
 import { meanings } from './domain/meaning.js';
+import { fileTwin, readSecret, secretSettings } from './secret-files.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
 export type Part = 'up' | 'api' | 'worker' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
@@ -63,6 +64,7 @@ export const settings = z.object({
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
   TEMPORAL_ADDRESS: text.optional(),
   TEMPORAL_NAMESPACE: text.default('default'),
+  TEMPORAL_API_KEY: text.optional(),
   TEMPORAL_DEPLOYMENT_NAME: versionPart.optional(),
   TEMPORAL_WORKER_BUILD_ID: versionPart.optional(),
   TEMPORAL_UI_URL: httpUrl.optional(),
@@ -186,10 +188,12 @@ const ROOT = 0;
  */
 export function loadConfig(environment: Environment, part: Part, userId: number | null = null): Config {
   // An empty variable is one that was not set, but for the one whose emptiness says something.
-  const given = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== '' || name === 'UPSTREAM_STATUS_FLAGS'));
+  const set = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== '' || name === 'UPSTREAM_STATUS_FLAGS'));
+  const faults: string[] = [];
+  const given: Environment = { ...set, ...Object.fromEntries(secretSettings.map((name) => [name, readSecret(set, name, faults)])) };
   const parsed = settings.safeParse(given);
-  const faults = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  const has = (name: keyof Settings) => given[name] !== undefined;
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const has = (name: keyof Settings) => set[name] !== undefined || isNamedAsFile(name, set);
   const production = given.NODE_ENV === 'production';
 
   const must = new Set([...required[part], ...(production ? requiredInProduction[part] : [])]);
@@ -237,6 +241,11 @@ function contradictions(given: Environment, production: boolean): string[] {
     }
   }
   return faults;
+}
+
+/** True also where the file is of no use, which is a fault of its own. */
+function isNamedAsFile(name: keyof Settings, set: Environment): boolean {
+  return secretSettings.some((secret) => secret === name) && set[fileTwin(name)] !== undefined;
 }
 
 function hasNoCredentials({ username, password }: URL): boolean {

@@ -60,10 +60,12 @@ export function openDatabase({ config, log, closers }: Omit<AuditLogParts, 'obse
   return prisma;
 }
 
-/** Temporal's standard environment, but for address and namespace, which may be the embedded server's. */
+/** Temporal's standard environment, but for address and namespace, which may be the embedded server's, and the key, which may stand in a file. */
 export function temporalSettings(config: Config): TemporalSettings {
   if (config.TEMPORAL_ADDRESS === undefined) throw new TypeError('TEMPORAL_ADDRESS is not set');
-  const { tls, apiKey } = loadClientConnectConfig({ disableFile: true }).connectionOptions;
+  const known = Object.entries({ ...process.env, TEMPORAL_API_KEY: config.TEMPORAL_API_KEY });
+  const overrideEnvVars = Object.fromEntries(known.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  const { tls, apiKey } = loadClientConnectConfig({ disableFile: true, overrideEnvVars }).connectionOptions;
   return {
     address: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,

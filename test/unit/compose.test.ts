@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { loadConfig, settings, type Part } from '../../src/config.js';
+import { fileTwin, secretSettings } from '../../src/secret-files.js';
 import { readCompose, readRepositoryFile, serviceOf } from '../support/compose-file.js';
 import { composeVariables } from '../support/compose-variables.js';
 
@@ -31,7 +32,7 @@ describe('each of our services', () => {
   });
 
   it.each(ourServices)('%s gets settings that the code knows and takes', (name, part) => {
-    const known = [...Object.keys(settings.shape), 'NODE_EXTRA_CA_CERTS'];
+    const known = [...Object.keys(settings.shape), ...secretSettings.map(fileTwin), 'NODE_EXTRA_CA_CERTS'];
     expect(Object.keys(envOf(name)).filter((variable) => !known.includes(variable))).toEqual([]);
     expect(() => loadConfig(envOf(name), part, 1000)).not.toThrow();
   });
@@ -75,7 +76,21 @@ describe('every setting', () => {
     expect(whoKnows(composeVariables.CUSTOMER_REF_KEY)).toEqual(['api']);
     expect(whoKnows(composeVariables.PAYLOAD_KEYS)).toEqual(['api', 'worker', 'codec']);
     const defaults = [...readRepositoryFile('docker-compose.yml').matchAll(/\$\{(\w*(?:PASSWORD|SECRET|KEYS?))(:?-)([^}]*)\}/g)];
-    expect(defaults.map(([, name, , value]) => [name, value])).toEqual([['TEMPORAL_AUTH_CLIENT_SECRET', '']]);
+    expect(defaults.filter(([, , , value]) => value !== '').map(([, name]) => name)).toEqual([]);
+  });
+});
+
+describe('a secret of ours that an operator gives', () => {
+  const given = secretSettings.filter((name) => name in composeVariables);
+  const known = given.flatMap((name) => ourServices.filter(([service]) => name in envOf(service)).map((ours) => [name, ...ours] as const));
+
+  it.each(known)('%s may be given to %s as a file, and is missed where it is not', (name, service, part) => {
+    const twin = fileTwin(name);
+    expect(envOf(service)[twin]).toBe('');
+    const others = Object.fromEntries(Object.entries(composeVariables).filter(([each]) => each !== name));
+    const named = serviceOf(readCompose({ ...others, [twin]: '/etc/latchkey/absent' }), service).environment;
+    expect(() => loadConfig(named, part, 1000)).toThrow(`${twin}: the file cannot be read`);
+    expect(() => loadConfig(serviceOf(readCompose(others), service).environment, part, 1000)).toThrow(`${name} is required`);
   });
 });
 
