@@ -62,7 +62,8 @@ interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSi
   readonly draining: AbortSignal;
 }
 
-function createRoutes({ audit, executions, settings, readiness, log, draining }: RouteParts): Route[] {
+/** The table of routes: what is not in it is answered with 404. */
+export function createRoutes({ audit, executions, settings, readiness, log, draining }: RouteParts): Route[] {
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, log });
   return withDescription([

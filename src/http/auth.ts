@@ -45,7 +45,9 @@ const identity = z
   .min(1)
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u);
-const claimsSchema = z.object({ sub: identity, client_id: identity, name: identity.nullish() });
+const seconds = z.number().nonnegative();
+const claimsSchema = z.object({ sub: identity, client_id: identity, name: identity.nullish(), exp: seconds, iat: seconds.optional() });
+const CLOCK_TOLERANCE_SECONDS = 5;
 
 export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allowedInstitutions }: AuthenticatorParts): Authenticator {
   const keys = createIssuerKeys({ issuer, jwksUrl });
@@ -55,10 +57,12 @@ export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allow
     typ: tokenTyp,
     algorithms: ALGORITHMS,
     requiredClaims: ['exp', 'sub', 'client_id'],
-    clockTolerance: 5,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
 
   async function verify(token: string): Promise<JWTPayload> {
+    // Decoders overlook stray bits: only the one spelling that was issued counts.
+    if (!token.split('.').every(isCanonical)) throw new errors.JWSInvalid();
     try {
       return (await jwtVerify(token, keys, expectations)).payload;
     } catch (error) {
@@ -80,7 +84,10 @@ export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allow
       throw tokenProblem(error);
     });
     const claims = claimsSchema.safeParse(payload);
-    if (!claims.success) throw invalidToken('Its claims sub, client_id and name must be plain text of at most 255 characters.');
+    if (!claims.success) {
+      throw invalidToken('Its claims sub, client_id and name must be plain text of at most 255 characters, exp and iat finite numbers.');
+    }
+    if ((claims.data.iat ?? 0) > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw invalidToken('It was issued in the future.');
     if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope);
     const institutionId = payload.institution_id;
     if (typeof institutionId !== 'string' || !allowedInstitutions.includes(institutionId)) {
@@ -104,6 +111,10 @@ function bearerToken(authorization: readonly string[]): string {
   const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(header)?.[1];
   if (token === undefined || more.length > 0) throw invalidToken('Send one Authorization header: Bearer <token>.');
   return token;
+}
+
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part;
 }
 
 function tokenProblem(error: unknown): unknown {

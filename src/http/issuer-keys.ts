@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
+import { fetchFromIssuer, restingAfterFailure } from './issuer-fetch.js';
 
 /** Thrown where the issuer's keys cannot be had: it says nothing about the token. */
 export class IssuerUnavailableError extends Error {
@@ -15,6 +16,10 @@ interface IssuerKeysParts {
 const TIMEOUT_MS = 3_000;
 // How soon after a fetch an unknown key id may cause another one: a rotated key is known quickly, a flood of made-up ids costs little.
 const COOLDOWN_MS = 5_000;
+// How long an issuer that failed is left alone; short, because everybody waits for it.
+const FAILURE_COOLDOWN_MS = 1_000;
+// A token without a key id is tried with every key.
+const MOST_KEYS = 50;
 
 // Everything else that goes wrong speaks of the issuer.
 const aboutTheToken = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
@@ -28,13 +33,17 @@ export function createIssuerKeys({ issuer, jwksUrl }: IssuerKeysParts): JWTVerif
 
   async function locate(): Promise<JWTVerifyGetKey> {
     const url = jwksUrl === null ? await discoverJwksUrl(issuer) : new URL(jwksUrl);
-    return createRemoteJWKSet(url, { timeoutDuration: TIMEOUT_MS, cooldownDuration: COOLDOWN_MS });
+    return createRemoteJWKSet(url, {
+      timeoutDuration: TIMEOUT_MS,
+      cooldownDuration: COOLDOWN_MS,
+      [customFetch]: restingAfterFailure(fetchKeys, FAILURE_COOLDOWN_MS),
+    });
   }
 
   return async (header, token) => {
     try {
       located ??= locate().catch((error: unknown) => {
-        located = null;
+        setTimeout(() => (located = null), FAILURE_COOLDOWN_MS).unref();
         throw error;
       });
       const keys = await located;
@@ -46,21 +55,24 @@ export function createIssuerKeys({ issuer, jwksUrl }: IssuerKeysParts): JWTVerif
   };
 }
 
+const keysSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(MOST_KEYS) });
+
+async function fetchKeys(url: string | URL, init: RequestInit): Promise<Response> {
+  return Response.json(keysSchema.parse(await (await fetchFromIssuer(url, init)).json()));
+}
+
 const metadataSchema = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
 async function discoverJwksUrl(issuer: string): Promise<URL> {
   const failures: unknown[] = [];
   for (const url of metadataUrls(issuer)) {
     try {
-      const response = await fetch(url, {
-        redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        headers: { accept: 'application/json' },
-      });
-      if (!response.ok) throw new Error(`${url.href} answers ${response.status}`);
+      const response = await fetchFromIssuer(url, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
       const metadata = metadataSchema.parse(await response.json());
       if (metadata.issuer !== issuer) throw new Error(`${url.href} speaks for ${metadata.issuer}, not for ${issuer}`);
-      return new URL(metadata.jwks_uri);
+      const keysUrl = new URL(metadata.jwks_uri);
+      if (url.protocol === 'https:' && keysUrl.protocol !== 'https:') throw new Error(`${url.href} names keys that are not on https`);
+      return keysUrl;
     } catch (error) {
       failures.push(error);
     }

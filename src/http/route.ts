@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import type { RequestSource } from '../domain/unlock-request.js';
-import type { Caller, Scope } from './auth.js';
+import { scopes, type Caller, type Scope } from './auth.js';
 
 /** One request as a resource sees it, the token already checked where its route asks for one. */
 export interface Call {
@@ -48,6 +48,22 @@ export type Route = RouteParts &
     | { readonly scope: 'public'; readonly handle: (call: Call) => Promise<Answer> }
     | { readonly scope: Scope; readonly handle: (call: AuthenticatedCall) => Promise<Answer> }
   );
+
+/**
+ * Holds at start what the types hold at compile time, and what they cannot: a route says which scope it needs, is described if it needs one,
+ * and stands in the table once.
+ * @throws TypeError
+ */
+export function refuseUnsoundRoutes(routes: readonly Route[]): void {
+  const seen = new Set<string>();
+  for (const { method, path, scope, operation } of routes) {
+    const name = `${method.toUpperCase()} ${path}`;
+    if (scope !== 'public' && !Object.hasOwn(scopes, scope)) throw new TypeError(`${name} has no scope that is known`);
+    if (scope !== 'public' && operation === null) throw new TypeError(`${name} needs a token and is not described`);
+    if (seen.has(name)) throw new TypeError(`${name} stands in the table twice`);
+    seen.add(name);
+  }
+}
 
 // An id with a slash in it must meet the validation of its own route, not a 404 that says nothing.
 const WIDE_PARAMETERS = new Set(['customerId']);

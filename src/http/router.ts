@@ -5,7 +5,7 @@ import type { Authenticator } from './auth.js';
 import { readBody } from './body-reader.js';
 import type { CallTraces } from './call-traces.js';
 import { bankError, Problem, problemDetails, toProblem } from './problem.js';
-import { pathPattern, type Answer, type Call, type Route } from './route.js';
+import { pathPattern, refuseUnsoundRoutes, type Answer, type Call, type Route } from './route.js';
 import type { HttpLog } from './settings.js';
 
 interface RouterParts {
@@ -16,6 +16,7 @@ interface RouterParts {
 
 /** The router made from the table of routes; a known path answers any other method with 405. */
 export function createRouter({ routes, auth, traces }: RouterParts): Router {
+  refuseUnsoundRoutes(routes);
   const router = Router();
   for (const route of routes) {
     router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {

@@ -136,17 +136,18 @@ describe('an institution', () => {
 describe('the issuer', () => {
   it('being away is no fault of the caller, and is got over when it is back', async () => {
     const away = await startForeignIssuer();
-    const token = await away.token();
+    const early = await away.token();
     await away.stop();
     const lonely = await openFrontDoor({ issuerUrl: away.url });
     try {
-      const reply = await lonely.send({ path: PATH, token });
+      const reply = await lonely.send({ path: PATH, token: early });
       expectCode(reply, 503, 'temporarily_unavailable');
       expect(reply.headers['retry-after']).toBe('5');
       expect(reply.headers['www-authenticate']).toBeUndefined();
       const back = await startForeignIssuer(away.port);
       try {
-        expectLetIn(await lonely.send({ path: PATH, token: await back.token() }));
+        const token = await back.token();
+        await eventually(async () => expectLetIn(await lonely.send({ path: PATH, token })));
       } finally {
         await back.stop();
       }
