@@ -5,23 +5,28 @@ ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# No package runs code of its own while it is installed, whichever npm the image has.
+RUN npm ci --ignore-scripts
 COPY prisma.config.ts tsconfig.json tsconfig.build.json ./
 COPY prisma prisma
 COPY src src
 COPY workflows workflows
 COPY activities activities
+COPY scripts scripts
 RUN npm run build
 # What production never loads does not come along.
 RUN mkdir /production && cp -R dist /production/dist && rm -rf /production/dist/src/local /production/dist/src/sandbox
+RUN npm run write:sbom -- /production/sbom.cdx.json
 
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Optional ones are for bundling workflows, which the build has done. Temporal's SDK brings native parts of systems that this image is not.
-RUN npm ci --omit=dev --omit=optional && rm -rf node_modules/@temporalio/core-bridge/releases/*-apple-* node_modules/@temporalio/core-bridge/releases/*-windows-*
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && rm -rf node_modules/@temporalio/core-bridge/releases/*-apple-* node_modules/@temporalio/core-bridge/releases/*-windows-*
 
 FROM ${NODE_IMAGE} AS base
+# Nothing is installed any more: neither packages nor those who could fetch them.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-* /usr/local/bin/yarn*
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
@@ -42,6 +47,7 @@ CMD ["sandbox"]
 FROM base AS production
 ENV NODE_ENV=production
 COPY --from=build /production/dist dist
+COPY --from=build /production/sbom.cdx.json sbom.cdx.json
 EXPOSE 3000
 # For the front door; the worker's and the codec server's address is given where they are started.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["node", "deploy/health-check.mjs", "http://127.0.0.1:3000/healthz"]

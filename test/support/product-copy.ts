@@ -2,29 +2,13 @@ import { chmodSync, copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdte
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { readRepositoryFile } from './compose-file.js';
+import { isInProduction, lockedPackages } from '../../scripts/lock-file.js';
 import { buildProduct } from './latchkey-process.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What the production image leaves out of the build. */
 export const leftOut = ['dist/src/local', 'dist/src/sandbox'];
-
-const lockFile = z.object({
-  packages: z.record(
-    z.string(),
-    z.object({ dev: z.boolean().default(false), devOptional: z.boolean().default(false), optional: z.boolean().default(false) }),
-  ),
-});
-
-/** The folders that `npm ci --omit=dev --omit=optional` makes, by the marks in the lock file that npm itself goes by. */
-function productionPackages(): string[] {
-  const { packages } = lockFile.parse(JSON.parse(readRepositoryFile('package-lock.json')));
-  return Object.entries(packages).flatMap(([path, { dev, devOptional, optional }]) =>
-    path !== '' && !dev && !devOptional && !optional ? [path] : [],
-  );
-}
 
 export interface ProductCopy {
   readonly directory: string;
@@ -40,7 +24,7 @@ export function copyProduct(): ProductCopy {
     cpSync(join(root, path), join(directory, path), { recursive: true });
   }
   for (const path of leftOut) rmSync(join(directory, path), { recursive: true });
-  for (const path of productionPackages()) linkPackage(path, directory);
+  for (const { path } of lockedPackages().filter(isInProduction)) linkPackage(path, directory);
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 

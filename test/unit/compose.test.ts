@@ -180,7 +180,7 @@ describe('the Dockerfile', () => {
   const dockerfile = readRepositoryFile('Dockerfile');
 
   it('installs production packages alone, leaves out what only local use needs, and ends as another user than root', () => {
-    expect(dockerfile).toContain('npm ci --omit=dev --omit=optional');
+    expect(dockerfile).toContain('npm ci --omit=dev --omit=optional --ignore-scripts');
     expect(dockerfile).toMatch(/rm -rf \/production\/dist\/src\/local \/production\/dist\/src\/sandbox$/m);
     expect(
       /^USER (\d+):(\d+)$/m
@@ -196,6 +196,23 @@ describe('the Dockerfile', () => {
         .findLast((line) => line.startsWith('FROM ')),
     ).toBe('FROM base AS production');
     expect(dockerfile).toContain(`EXPOSE ${envOf('api').PORT}\n`);
+  });
+
+  it('runs no code of a package while it is installed, and carries no installer but its bill of materials', () => {
+    const installs = [...dockerfile.matchAll(/npm (?:ci|i|install)\b[^&\n]*/g)].map(([command]) => command);
+    expect(installs).toHaveLength(2);
+    for (const command of installs) expect(command).toMatch(/^npm ci .*--ignore-scripts/);
+    expect(dockerfile).not.toMatch(/\b(?:curl|wget|apt-get|apk)\b|^ADD /m);
+    const [, base = ''] = dockerfile.split(/^FROM \$\{NODE_IMAGE\} AS base$/m);
+    expect(base).toMatch(/^RUN rm -rf .*\/node_modules .*\/npm .*\/npx /m);
+    expect(base).toContain('COPY --from=build /production/sbom.cdx.json sbom.cdx.json\n');
+  });
+
+  it('asks for no shell where it runs, and owns none of its files: as its user they cannot be written', () => {
+    const run = [...dockerfile.matchAll(/^(?:ENTRYPOINT|CMD|HEALTHCHECK .*CMD) (.*)$/gm)].map(([, command = '']) => command);
+    expect(run).toHaveLength(5);
+    for (const command of run) expect(JSON.parse(command)).toEqual(expect.arrayContaining([expect.any(String)]));
+    expect(dockerfile).not.toMatch(/--chown|--chmod|\bchown\b|\bchmod\b/);
   });
 
   it('copies what the build context has, and the build context has nothing else', () => {
