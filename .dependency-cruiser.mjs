@@ -3,14 +3,15 @@ const rooms = [
   { room: 'domain', path: '^src/domain/', may: [] },
   { room: 'workflows', path: '^workflows/', may: [], mayAsTypes: ['^src/domain/', '^activities/contract\\.ts$'] },
   { room: 'activities', path: '^activities/', may: ['^src/domain/', '^src/upstream/', '^src/audit/'] },
-  { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/'] },
+  { room: 'outbound', path: '^src/outbound/', may: ['^src/domain/'] },
+  { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^generated/'] },
   { room: 'temporal', path: '^src/temporal/', may: ['^src/domain/'], mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'] },
-  { room: 'http', path: '^src/http/', may: ['^src/domain/', '^src/audit/', '^src/temporal/'] },
+  { room: 'http', path: '^src/http/', may: ['^src/domain/', '^src/audit/', '^src/temporal/'], mayAsTypes: ['^src/outbound/'] },
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
-  { room: 'config', path: '^src/(config|secret-files)\\.ts$', may: ['^src/domain/'] },
+  { room: 'config', path: '^src/(config|secret-files|setting-files)\\.ts$', may: ['^src/domain/', '^src/outbound/public-address\\.ts$'] },
 ];
 
 const ours = '^(src|workflows|activities|generated|test|scripts)/';
@@ -65,6 +66,13 @@ export default {
       severity: 'error',
       from: { path: '^src/(upstream|audit|http|metrics|sandbox)/' },
       to: { path: temporalPackages },
+    },
+    {
+      name: 'one-way-out',
+      comment: 'What Latchkey calls by itself it calls through outbound: pinned, bounded, without redirects.',
+      severity: 'error',
+      from: { path: '^(src|workflows|activities)/', pathNot: '^src/(outbound|sandbox|local)/' },
+      to: { path: '^(node:)?(https|http2)$|node_modules/undici/' },
     },
     {
       name: 'nobody-imports-cli',

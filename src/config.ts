@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type ClassificationRule } from './domain/classification.js';
-import { meanings } from './domain/meaning.js';
+import { isAddressWithin } from './outbound/public-address.js';
 import { fileTwin, readSecret, secretSettings } from './secret-files.js';
+import { readCertificateAndKey, readCodes, readFile, type CertificateAndKey } from './setting-files.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
 export type Part = 'up' | 'api' | 'worker' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
@@ -81,6 +81,8 @@ export const settings = z.object({
   UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
   UPSTREAM_MAX_PER_SECOND: rate.optional(),
   UPSTREAM_CA_FILE: text.optional(),
+  UPSTREAM_CLIENT_CERT_FILE: text.optional(),
+  UPSTREAM_CLIENT_KEY_FILE: text.optional(),
   ALLOW_HTTP_HOSTS: z
     .string()
     .default('')
@@ -121,20 +123,16 @@ export const settings = z.object({
 
 export type Settings = z.infer<typeof settings>;
 
-export interface Config extends Omit<Settings, 'UPSTREAM_CODES_FILE' | 'UPSTREAM_CA_FILE'> {
+type FileSettings = 'UPSTREAM_CODES_FILE' | 'UPSTREAM_CA_FILE' | 'UPSTREAM_CLIENT_CERT_FILE' | 'UPSTREAM_CLIENT_KEY_FILE';
+
+export interface Config extends Omit<Settings, FileSettings> {
   readonly production: boolean;
   readonly classificationOverrides: readonly ClassificationRule[];
   /** PEM; null: the system's certificate authorities. */
   readonly upstreamCa: string | null;
+  /** By which the worker names itself to the bank; null: by its client secret alone. */
+  readonly upstreamClientCertificate: CertificateAndKey | null;
 }
-
-const codesFile = z.array(
-  z.strictObject({
-    httpStatus: z.union([z.int().min(100).max(599), z.enum(['1xx', '2xx', '3xx', '4xx', '5xx'])]),
-    code: text.optional(),
-    meaning: z.enum(meanings),
-  }),
-);
 
 const required: Record<Part, readonly (keyof Settings)[]> = {
   up: [],
@@ -160,6 +158,8 @@ const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
   ['UPSTREAM_TOKEN_URL', 'UPSTREAM_BASE_URL'],
   ['UPSTREAM_CLIENT_ID', 'UPSTREAM_BASE_URL'],
   ['UPSTREAM_CLIENT_SECRET', 'UPSTREAM_BASE_URL'],
+  ['UPSTREAM_CLIENT_CERT_FILE', 'UPSTREAM_CLIENT_KEY_FILE'],
+  ['UPSTREAM_CLIENT_KEY_FILE', 'UPSTREAM_CLIENT_CERT_FILE'],
   ['AUTH_JWKS_URL', 'AUTH_ISSUER'],
   ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'],
   ['TEMPORAL_WORKER_BUILD_ID', 'TEMPORAL_DEPLOYMENT_NAME'],
@@ -210,13 +210,17 @@ export function loadConfig(environment: Environment, part: Part, userId: number 
   const embedding = production ? forEmbeddedParts.filter(has) : [];
   for (const name of embedding) faults.push(`${name} is for an embedded server, and production embeds nothing: do not set it`);
 
-  const overrides = readFile(given.UPSTREAM_CODES_FILE, 'UPSTREAM_CODES_FILE', faults);
-  const classificationOverrides = overrides === null ? [] : parseCodes(overrides, faults);
+  const classificationOverrides = readCodes(given.UPSTREAM_CODES_FILE, faults);
   const upstreamCa = readFile(given.UPSTREAM_CA_FILE, 'UPSTREAM_CA_FILE', faults);
+  const upstreamClientCertificate = readCertificateAndKey(
+    { certificate: given.UPSTREAM_CLIENT_CERT_FILE, key: given.UPSTREAM_CLIENT_KEY_FILE },
+    ['UPSTREAM_CLIENT_CERT_FILE', 'UPSTREAM_CLIENT_KEY_FILE'],
+    faults,
+  );
 
   faults.push(...contradictions(given, production));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
-  return { ...parsed.data, production, classificationOverrides, upstreamCa };
+  return { ...parsed.data, production, classificationOverrides, upstreamCa, upstreamClientCertificate };
 }
 
 /** What is well said by itself but not together; reads the settings one by one, for another one may be at fault already. */
@@ -235,7 +239,10 @@ function contradictions(given: Environment, production: boolean): string[] {
     const setting = settings.shape[name].safeParse(given[name]);
     if (!setting.success || setting.data === undefined) continue;
     const { protocol, hostname } = new URL(setting.data);
-    if (protocol === 'https:' || plainHttpHosts.includes(hostname)) continue;
+    if (plainHttpHosts.includes(hostname)) continue;
+    if (production && isAddressWithin(hostname))
+      faults.push(`${name} must not be an address within the house, unless ALLOW_HTTP_HOSTS names it`);
+    if (protocol === 'https:') continue;
     if (production || !isLoopback(hostname)) {
       faults.push(`${name} must be https (plain http is for loopback outside production, or for hosts that ALLOW_HTTP_HOSTS names)`);
     }
@@ -265,26 +272,4 @@ function because(name: keyof Settings, part: Part, production: boolean): string 
   if (neededWithBank.includes(name) && part !== 'api') return ' with UPSTREAM_BASE_URL';
   if (required[part].includes(name)) return ` for latchkey ${part}`;
   return production ? ' in production' : '';
-}
-
-function readFile(path: string | undefined, name: string, faults: string[]): string | null {
-  if (path === undefined) return null;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
-    faults.push(`${name}: the file cannot be read (${code})`);
-    return null;
-  }
-}
-
-function parseCodes(json: string, faults: string[]): ClassificationRule[] {
-  try {
-    const parsed = codesFile.safeParse(JSON.parse(json));
-    if (parsed.success) return parsed.data;
-    faults.push(...parsed.error.issues.map((issue) => `UPSTREAM_CODES_FILE: ${issue.path.join('.')}: ${issue.message}`));
-  } catch {
-    faults.push('UPSTREAM_CODES_FILE: the file is not JSON');
-  }
-  return [];
 }

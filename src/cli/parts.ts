@@ -8,6 +8,7 @@ import { createAuditLog } from '../audit/index.js';
 import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
+import type { OutboundPolicy } from '../outbound/index.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { WorkerVersion } from '../temporal/worker-version.js';
@@ -106,4 +107,14 @@ export function authenticator(config: Config): Authenticator {
     tokenTyp: config.AUTH_TOKEN_TYP,
     allowedInstitutions: [UPSTREAM_INSTITUTION_ID],
   });
+}
+
+/** In production no call goes to an address within the house, unless the operator names the host. */
+function privateHosts({ production, ALLOW_HTTP_HOSTS }: Config): OutboundPolicy['privateHosts'] {
+  return production ? ALLOW_HTTP_HOSTS : 'any';
+}
+
+/** How the worker reaches the bank and its token endpoint. */
+export function bankPolicy(config: Config): OutboundPolicy {
+  return { privateHosts: privateHosts(config), ca: config.upstreamCa, clientCertificate: config.upstreamClientCertificate };
 }

@@ -10,7 +10,7 @@ import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../tempora
 import { createUpstream } from '../upstream/index.js';
 import type { Closers } from './closers.js';
 import { startMonitoring } from './monitoring.js';
-import { dataConverter, openDatabase, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
+import { bankPolicy, dataConverter, openDatabase, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
 import { stopTimes } from './stopping.js';
 
 interface WorkerParts {
@@ -56,7 +56,7 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     institutionId: UPSTREAM_INSTITUTION_ID,
     customerIdPattern: config.CUSTOMER_ID_PATTERN,
     timeoutMs: config.UPSTREAM_TIMEOUT_MS,
-    ca: config.upstreamCa,
+    outbound: bankPolicy(config),
     observer,
   });
   closers.add('connections to the bank', () => upstream.close());

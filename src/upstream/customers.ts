@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import type { BankAnswer } from '../domain/bank-answer.js';
 import { recordableMessage } from '../domain/audit-event.js';
@@ -7,8 +6,9 @@ import type { Classifier } from '../domain/classification.js';
 import type { Meaning } from '../domain/meaning.js';
 import { lockStatusOf, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
 import type { Observer } from '../domain/observer.js';
+import { exchange, parseJson, type Dispatcher } from '../outbound/index.js';
 import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
-import { exchange, madeCall, parseJson } from './exchange.js';
+import { madeCall } from './made-call.js';
 import type { BankToken, TokenSource } from './token.js';
 
 export type StatusReading =

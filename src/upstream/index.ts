@@ -1,6 +1,6 @@
-import { Agent } from 'undici';
 import { createClassifier, type ClassificationRule } from '../domain/classification.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
+import { createOutbound, type OutboundPolicy } from '../outbound/index.js';
 import { createCustomerUrl } from './customer-url.js';
 import { createCustomers, type Customers } from './customers.js';
 import { createTokenSource, type TokenSource } from './token.js';
@@ -22,8 +22,7 @@ export interface UpstreamSettings {
   readonly customerIdPattern: RegExp;
   /** For one call, from connecting to the last byte. */
   readonly timeoutMs: number;
-  /** PEM of a private certificate authority; null: the system's. */
-  readonly ca: string | null;
+  readonly outbound: OutboundPolicy;
   readonly observer?: Observer;
 }
 
@@ -36,12 +35,14 @@ export interface Upstream extends Customers {
   close(): Promise<void>;
 }
 
+const CONNECT_TIMEOUT_MS = 5_000;
+
 /** @throws TypeError where a URL or a path template cannot be used */
 export function createUpstream(settings: UpstreamSettings): Upstream {
-  const dispatcher = new Agent({
-    connections: 512,
-    pipelining: 1,
-    connect: { timeout: Math.min(5_000, settings.timeoutMs), ...(settings.ca === null ? {} : { ca: settings.ca }) },
+  const dispatcher = createOutbound({
+    policy: settings.outbound,
+    urls: [settings.baseUrl, settings.tokenUrl],
+    connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, settings.timeoutMs),
   });
   const { observer = silentObserver } = settings;
   const tokens = createTokenSource({ ...settings, observer }, dispatcher);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import type { Observer } from '../domain/observer.js';
 import { waitMs } from '../domain/retry-after.js';
-import { exchange, madeCall, parseJson } from './exchange.js';
+import { exchange, parseJson, type Dispatcher } from '../outbound/index.js';
+import { madeCall } from './made-call.js';
 
 export interface TokenSettings {
   readonly tokenUrl: string;

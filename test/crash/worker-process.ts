@@ -11,6 +11,7 @@ import { createUpstream } from '../../src/upstream/index.js';
 import { createHooks, hookedActivities } from './hooks.js';
 import { readPartSettings, type Order, type Report } from './messages.js';
 import { CALL_TIMEOUT_MS, POOL_SIZE, STATEMENT_TIMEOUT_MS } from './part-limits.js';
+import { anywhere } from '../support/anywhere.js';
 
 /** The worker as a process that a test may hold at a place, stop and kill. */
 const settings = readPartSettings();
@@ -40,7 +41,7 @@ const upstream = createUpstream({
   institutionId: settings.institutionId,
   customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/,
   timeoutMs: CALL_TIMEOUT_MS,
-  ca: null,
+  outbound: anywhere,
 });
 const temporalSettings = { address: settings.temporalAddress, namespace: 'default', tls: undefined, apiKey: undefined };
 const dataConverter = createDataConverter(settings.payloadKeys);

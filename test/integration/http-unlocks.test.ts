@@ -28,6 +28,7 @@ import {
 } from '../support/front-door.js';
 import { PAYLOAD_KEYS } from '../support/latchkey.js';
 import { testTemporal, uniqueTaskQueue } from '../support/temporal.js';
+import { anywhere } from '../support/anywhere.js';
 
 const OTHER_INSTITUTION = 'bank-two';
 
@@ -59,7 +60,7 @@ beforeAll(async () => {
     institutionId: INSTITUTION,
     customerIdPattern: settings.customerIdPattern,
     timeoutMs: 2_000,
-    ca: null,
+    outbound: anywhere,
   });
   closers.push(upstream.close);
   const { address, namespace, workflowBundle } = testTemporal();

@@ -16,11 +16,13 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'workflows-imports-only-its-table': ['workflows', "import '../src/upstream/target.js';"],
   'workflows-imports-types-only': ['workflows', "import { target } from '../src/domain/target.js'; target;"],
   'activities-imports-only-its-table': ['activities', "import '../src/http/target.js';"],
+  'outbound-imports-only-its-table': ['src/outbound', "import '../upstream/target.js';"],
   'upstream-imports-only-its-table': ['src/upstream', "import '../audit/target.js';"],
   'audit-imports-only-its-table': ['src/audit', "import '../upstream/target.js';"],
   'temporal-imports-only-its-table': ['src/temporal', "import '../audit/target.js';"],
   'temporal-imports-types-only': ['src/temporal', "import { target } from '../../workflows/target.js'; target;"],
   'http-imports-only-its-table': ['src/http', "import '../upstream/target.js';"],
+  'http-imports-types-only': ['src/http', "import { target } from '../outbound/target.js'; target;"],
   'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
   'local-imports-only-its-table': ['src/local', "import '../temporal/target.js';"],
@@ -29,13 +31,14 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'workflows-know-only-temporal': ['workflows', "import 'node:fs';"],
   'activities-know-no-other-temporal': ['activities', "import '@temporalio/client';"],
   'upstream-and-audit-know-no-temporal': ['src/upstream', "import '@temporalio/common';"],
+  'one-way-out': ['src/upstream', "import 'undici';"],
   'nobody-imports-cli': ['src/http', "import '../cli/target.js';"],
   'embedded-parts-load-lazily': ['src/cli', "import '../local/target.js';"],
   'product-needs-no-dev-package': ['src/http', "import 'fast-check';"],
   'no-circles': ['src/audit', "import './circle.js';"],
   'nothing-unresolved': ['src/http', "import './nowhere.js';"],
 };
-const targets = ['src/domain', 'src/audit', 'src/upstream', 'src/http', 'src/temporal', 'src/local', 'src/cli', 'workflows'];
+const targets = ['src/domain', 'src/audit', 'src/outbound', 'src/upstream', 'src/http', 'src/temporal', 'src/local', 'src/cli', 'workflows'];
 
 const fileOf = (rule: string, room: string): string => (room.endsWith('.ts') ? room : `${room}/${rule}.ts`);
 

@@ -39,6 +39,7 @@ beforeAll(async () => {
   chmodSync(files, 0o755);
   writeFileSync(join(files, 'ca.pem'), tls.certificate);
   writeFileSync(join(files, 'key.pem'), tls.privateKey);
+  writeFileSync(join(files, 'client-secret'), `${secret.client}\n`);
   [bank, issuer, database] = await Promise.all([
     startForeignBank('client', secret.client, tls),
     startForeignIssuer(undefined, { keyFile: join(files, 'key.pem'), certificateFile: join(files, 'ca.pem') }),
@@ -55,12 +56,14 @@ beforeAll(async () => {
       UPSTREAM_BASE_URL: bank.baseUrl,
       UPSTREAM_TOKEN_URL: bank.tokenUrl,
       UPSTREAM_CLIENT_ID: 'client',
-      UPSTREAM_CLIENT_SECRET: secret.client,
       UPSTREAM_INSTITUTION_ID: INSTITUTION,
       AUTH_ISSUER: issuer.url,
       AUTH_AUDIENCE: AUDIENCE,
     }),
+    UPSTREAM_CLIENT_SECRET: '',
+    UPSTREAM_CLIENT_SECRET_FILE: '/etc/latchkey/client-secret',
     UPSTREAM_CA_FILE: '/etc/latchkey/ca.pem',
+    ALLOW_HTTP_HOSTS: '127.0.0.1 localhost',
     ISSUER_CA_FILE: '/etc/latchkey/ca.pem',
     TEMPORAL_NAMESPACE: `production-${randomUUID()}`,
   });

@@ -9,6 +9,7 @@ import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createExecutions } from '../../src/temporal/reconciler-executions.js';
 import { startWorker } from '../../src/temporal/worker.js';
 import { createUpstream } from '../../src/upstream/index.js';
+import { anywhere } from '../support/anywhere.js';
 
 /** A worker in a process of its own, which a run may kill or stop: told by one line of JSON where everything is, it prints when it polls. */
 const settings = z
@@ -41,7 +42,7 @@ const upstream = createUpstream({
   ...settings.upstream,
   classificationOverrides: [],
   customerIdPattern: new RegExp(settings.customerIdPattern),
-  ca: null,
+  outbound: anywhere,
 });
 const temporalSettings = { address: settings.temporalAddress, namespace: settings.namespace, tls: undefined, apiKey: undefined };
 const dataConverter = createDataConverter(settings.payloadKeys);

@@ -20,6 +20,7 @@ import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstream, type UpstreamSettings } from '../../src/upstream/index.js';
 import { createTestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
+import { anywhere } from './anywhere.js';
 
 export const UPSTREAM_TIMEOUT_MS = 1_000;
 /** A key for tests only. */
@@ -113,7 +114,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     institutionId: sandbox.institutionId,
     customerIdPattern: settings.customerIdPattern,
     timeoutMs: wishes.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS,
-    ca: null,
+    outbound: anywhere,
   };
   const upstream = createUpstream({ ...upstreamSettings, observer });
   const dataConverter = createDataConverter(PAYLOAD_KEYS);

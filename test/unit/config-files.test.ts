@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '../../src/config.js';
+import { makeCertificate } from '../support/certificate.js';
+import { bank } from './config-samples.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -66,5 +68,40 @@ describe('the file of certificate authorities', () => {
     const path = join(directory, 'ca.pem');
     writeFileSync(path, '-----BEGIN CERTIFICATE-----\n');
     expect(loadConfig({ UPSTREAM_CA_FILE: path }, 'up').upstreamCa).toBe('-----BEGIN CERTIFICATE-----\n');
+  });
+});
+
+describe("the files of the client's certificate and its key", () => {
+  const own = makeCertificate();
+  const other = makeCertificate();
+  const variables = (certificate: string, key: string): Record<string, string> => {
+    const [certificateFile, keyFile] = [join(directory, 'client.pem'), join(directory, 'client-key.pem')];
+    writeFileSync(certificateFile, certificate);
+    writeFileSync(keyFile, key);
+    return { ...bank, UPSTREAM_CLIENT_CERT_FILE: certificateFile, UPSTREAM_CLIENT_KEY_FILE: keyFile };
+  };
+
+  it('are read as they are', () => {
+    expect(loadConfig(variables(own.certificate, own.privateKey), 'up').upstreamClientCertificate).toEqual(own);
+    expect(loadConfig(bank, 'up').upstreamClientCertificate).toBeNull();
+  });
+
+  it.each([
+    ['no certificate', 'nonsense', own.privateKey, 'UPSTREAM_CLIENT_CERT_FILE: the file is no certificate in PEM'],
+    ['no key', own.certificate, 'nonsense', 'UPSTREAM_CLIENT_KEY_FILE: the file is no private key in PEM without a password'],
+    [
+      'another key',
+      own.certificate,
+      other.privateKey,
+      'UPSTREAM_CLIENT_KEY_FILE: the key is not the one of the certificate in UPSTREAM_CLIENT_CERT_FILE',
+    ],
+  ])('are refused with %s', (_, certificate, key, fault) => {
+    expect(faultsOf(variables(certificate, key))).toEqual([fault]);
+  });
+
+  it('go together', () => {
+    const { UPSTREAM_CLIENT_KEY_FILE: key, ...withoutKey } = variables(own.certificate, own.privateKey);
+    expect(key).toBeDefined();
+    expect(faultsOf(withoutKey)).toEqual(['UPSTREAM_CLIENT_CERT_FILE is set, but UPSTREAM_CLIENT_KEY_FILE is not: set both or neither']);
   });
 });

@@ -45,3 +45,22 @@ describe('plain http', () => {
     expect(() => loadConfig({ ...production, AUTH_ISSUER: 'HTTPS://id.example' }, 'up')).not.toThrow();
   });
 });
+
+describe('an address within the house', () => {
+  const outbound = ['UPSTREAM_BASE_URL', 'UPSTREAM_TOKEN_URL', 'AUTH_ISSUER', 'AUTH_JWKS_URL'] as const;
+  const { NODE_ENV, ...elsewhere } = { ...production, AUTH_JWKS_URL: 'https://id.example/keys' };
+
+  it.each(['10.0.0.1', '169.254.169.254', '127.0.0.1:8443', '[::1]', '[fd00::1]', '0x7f000001'])('is refused in production: %s', (host) => {
+    for (const name of outbound) {
+      expect(faulty({ ...elsewhere, NODE_ENV, [name]: `https://${host}/x` })).toEqual([name]);
+      expect(() => loadConfig({ ...elsewhere, [name]: `https://${host}/x` }, 'up')).not.toThrow();
+    }
+  });
+
+  it('is taken where ALLOW_HTTP_HOSTS names it, and so is an address of the internet', () => {
+    const allowing = { ...elsewhere, NODE_ENV, ALLOW_HTTP_HOSTS: '10.0.0.1,[fd00::1]' };
+    for (const host of ['10.0.0.1', '[fd00::1]', '93.184.215.14']) {
+      for (const name of outbound) expect(() => loadConfig({ ...allowing, [name]: `https://${host}/x` }, 'up')).not.toThrow();
+    }
+  });
+});

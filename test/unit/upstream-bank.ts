@@ -1,5 +1,6 @@
 import { createUpstream, type UpstreamSettings } from '../../src/upstream/index.js';
 import { answerJson, listenHttp, type Answer } from './upstream-server.js';
+import { anywhere } from '../support/anywhere.js';
 
 export const CLIENT_SECRET = 'the-client-secret';
 export const call = { customerId: '1234567890', correlationId: 'f8187c63-678f-4f0c-9263-46723794661a' };
@@ -34,7 +35,7 @@ export async function openBank({
     institutionId: '00516',
     customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/u,
     timeoutMs: 30_000,
-    ca: null,
+    outbound: anywhere,
     ...settings,
   });
   const calls = () => server.heard.filter(({ path }) => path !== '/token');

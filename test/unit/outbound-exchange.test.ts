@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
-import { exchange, parseJson, type Exchange } from '../../src/upstream/exchange.js';
+import { exchange, parseJson, type Exchange } from '../../src/outbound/index.js';
 import { eventually } from '../support/eventually.js';
 import { listenHttp, listenTcp, type Answer, type HttpServer, type ListeningServer } from './upstream-server.js';
 

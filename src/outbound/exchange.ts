@@ -1,8 +1,7 @@
 import type { Dispatcher } from 'undici';
-import type { BankCallMade, BankEndpoint } from '../domain/observer.js';
 import { parseRetryAfter } from '../domain/retry-after.js';
 
-/** One HTTP exchange with the bank, whatever came of it. `not_sent`: no byte of the request left; `no_answer`: it may have arrived. */
+/** One HTTP exchange, whatever came of it. `not_sent`: no byte of the request left; `no_answer`: it may have arrived. */
 export type Exchange =
   | {
       readonly kind: 'answered';
@@ -24,9 +23,13 @@ interface ExchangeRequest {
   readonly timeoutMs: number;
   /** Within how many milliseconds the request must be on its way; what was held up for longer is not sent. Left out: `timeoutMs`. */
   readonly leavesWithinMs?: number;
+  /** What comes beyond is not read. Left out: 64 KiB. */
+  readonly bodyLimitBytes?: number;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
 }
 
-/** No answer of the bank's is longer; what comes beyond is not read. */
+/** No answer of the bank's is longer. */
 const BODY_LIMIT_BYTES = 64 * 1024;
 const LAST_HTTP_STATUS = 599;
 
@@ -39,10 +42,13 @@ export async function exchange({
   body,
   timeoutMs,
   leavesWithinMs = timeoutMs,
+  bodyLimitBytes = BODY_LIMIT_BYTES,
+  signal,
 }: ExchangeRequest): Promise<Exchange> {
   const startedMs = performance.now();
   const durationMs = () => Math.round(performance.now() - startedMs);
   const timeout = AbortSignal.timeout(timeoutMs);
+  const over = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   let sent = false;
   const onSend = (controller: Dispatcher.DispatchController) => {
     // By the clock: in a process that was stopped, the timer may come after the connection for which the request waited.
@@ -57,13 +63,13 @@ export async function exchange({
       method,
       headers,
       body: body ?? null,
-      signal: timeout,
+      signal: over,
       headersTimeout: 0,
       bodyTimeout: 0,
     };
     // undici heeds the signal only once there is a connection: then it drops a request whose time is over, but does not say so before.
-    const response = await Promise.race([watched.request(request), rejectionAt(timeout)]);
-    const bodyText = await readBounded(response.body);
+    const response = await Promise.race([watched.request(request), rejectionAt(over)]);
+    const bodyText = await readBounded(response.body, bodyLimitBytes);
     // HTTP ends at 599 (RFC 9110, 15): beyond it nobody can say what was done.
     if (response.statusCode > LAST_HTTP_STATUS) {
       return { kind: 'no_answer', reason: `answered ${response.statusCode}, which is no HTTP status`, durationMs: durationMs() };
@@ -76,7 +82,7 @@ export async function exchange({
       durationMs: durationMs(),
     };
   } catch (error) {
-    const inTime = error instanceof HeldUpError || !timeout.aborted;
+    const inTime = error instanceof HeldUpError || !over.aborted;
     const reason = inTime ? networkReason(error) : `no answer within ${timeoutMs} ms`;
     return { kind: sent ? 'no_answer' : 'not_sent', reason, durationMs: durationMs() };
   }
@@ -111,21 +117,21 @@ function rejectionAt(signal: AbortSignal): Promise<never> {
   );
 }
 
-async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string | null> {
+async function readBounded(body: AsyncIterable<Uint8Array> & { destroy(): unknown }, limitBytes: number): Promise<string | null> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of body) {
       chunks.push(chunk);
       size += chunk.byteLength;
-      if (size > BODY_LIMIT_BYTES) break;
+      if (size > limitBytes) break;
     }
   } catch {
     return null;
   } finally {
     body.destroy();
   }
-  return size > BODY_LIMIT_BYTES ? null : Buffer.concat(chunks).toString('utf8');
+  return size > limitBytes ? null : Buffer.concat(chunks).toString('utf8');
 }
 
 function first(header: string | string[] | undefined): string | undefined {
@@ -146,9 +152,4 @@ export function parseJson(text: string | null): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** An exchange, as the observer hears of it. */
-export function madeCall(endpoint: BankEndpoint, got: Exchange): BankCallMade {
-  return { endpoint, answer: got.kind === 'answered' ? got.httpStatus : got.kind, durationMs: got.durationMs };
 }

@@ -1,0 +1,33 @@
+import type { Dispatcher } from 'undici';
+import { exchange } from './exchange.js';
+
+/** What of `fetch` is needed to read a document. */
+export type FetchDocument = (url: string | URL, init: RequestInit) => Promise<Response>;
+
+interface FetchParts {
+  readonly dispatcher: Dispatcher;
+  /** For the whole answer, body included. */
+  readonly timeoutMs: number;
+  readonly bodyLimitBytes: number;
+}
+
+/**
+ * `fetch` for documents, over the one way out: a GET with the given headers, no redirect followed.
+ * @returns a function that throws TypeError where there is no answer, or none that could be read to its end
+ */
+export function createFetch({ dispatcher, timeoutMs, bodyLimitBytes }: FetchParts): FetchDocument {
+  return async (url, { headers, signal }) => {
+    const got = await exchange({
+      dispatcher,
+      url: new URL(url),
+      method: 'GET',
+      headers: Object.fromEntries(new Headers(headers).entries()),
+      timeoutMs,
+      bodyLimitBytes,
+      ...(signal === null || signal === undefined ? {} : { signal }),
+    });
+    if (got.kind !== 'answered') throw new TypeError(`no answer: ${got.reason}`);
+    if (got.body === null) throw new TypeError('the answer could not be read to its end');
+    return new Response(got.body === '' ? null : got.body, { status: got.httpStatus });
+  };
+}
