@@ -7,6 +7,7 @@ import { auditEventId } from '../src/audit/event-id.js';
 import type { AuditAction, NewAuditEvent } from '../src/domain/audit-event.js';
 import { createAuthenticator } from '../src/http/auth.js';
 import { floorAudit } from './floor-audit.js';
+import { issuerFetch } from '../test/support/anywhere.js';
 
 // A program of its own: what an unlock costs where nothing is durable. The same calls to the bank, the same five rows, the same check
 // of the caller's token as Latchkey's, one after the other in one handler.
@@ -29,6 +30,7 @@ const authenticate = createAuthenticator({
   jwksUrl: null,
   tokenTyp: 'at+jwt',
   allowedInstitutions: [institutionId],
+  fetch: issuerFetch(env.AUTH_ISSUER),
 });
 
 const bank = new Agent({ connections: 512, pipelining: 1 });

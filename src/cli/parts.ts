@@ -8,7 +8,7 @@ import { createAuditLog } from '../audit/index.js';
 import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
-import type { OutboundPolicy } from '../outbound/index.js';
+import { createFetch, type OutboundPolicy } from '../outbound/index.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { WorkerVersion } from '../temporal/worker-version.js';
@@ -97,6 +97,10 @@ export async function dataConverter(config: Config): Promise<DataConverter> {
   return createDataConverter(await payloadKeys(config));
 }
 
+const ISSUER_TIMEOUT_MS = 3_000;
+const ISSUER_BODY_LIMIT_BYTES = 256 * 1024;
+
+/** @throws TypeError where issuer or institution were left out of the settings */
 export function authenticator(config: Config): Authenticator {
   const { AUTH_ISSUER, UPSTREAM_INSTITUTION_ID } = config;
   if (AUTH_ISSUER === undefined || UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('issuer or institution is not set');
@@ -106,6 +110,12 @@ export function authenticator(config: Config): Authenticator {
     jwksUrl: config.AUTH_JWKS_URL ?? null,
     tokenTyp: config.AUTH_TOKEN_TYP,
     allowedInstitutions: [UPSTREAM_INSTITUTION_ID],
+    fetch: createFetch({
+      policy: { privateHosts: privateHosts(config), ca: null, clientCertificate: null },
+      urls: [AUTH_ISSUER, config.AUTH_JWKS_URL ?? AUTH_ISSUER],
+      timeoutMs: ISSUER_TIMEOUT_MS,
+      bodyLimitBytes: ISSUER_BODY_LIMIT_BYTES,
+    }),
   });
 }
 

@@ -2,6 +2,7 @@ import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose'
 import { z } from 'zod';
 import type { Actor } from '../domain/unlock-request.js';
 import { RETRY_AFTER_SECONDS } from './error-codes.js';
+import type { FetchDocument } from '../outbound/index.js';
 import { createIssuerKeys, IssuerUnavailableError } from './issuer-keys.js';
 import { Problem } from './problem.js';
 
@@ -35,6 +36,8 @@ interface AuthenticatorParts {
   /** What the header `typ` must say (RFC 9068: `at+jwt`). */
   readonly tokenTyp: string;
   readonly allowedInstitutions: readonly string[];
+  /** The way to the issuer. */
+  readonly fetch: FetchDocument;
 }
 
 // Asymmetric ones only: with a shared secret whoever can check a token could make one.
@@ -49,8 +52,15 @@ const seconds = z.number().nonnegative();
 const claimsSchema = z.object({ sub: identity, client_id: identity, name: identity.nullish(), exp: seconds, iat: seconds.optional() });
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-export function createAuthenticator({ issuer, audience, jwksUrl, tokenTyp, allowedInstitutions }: AuthenticatorParts): Authenticator {
-  const keys = createIssuerKeys({ issuer, jwksUrl });
+export function createAuthenticator({
+  issuer,
+  audience,
+  jwksUrl,
+  tokenTyp,
+  allowedInstitutions,
+  fetch,
+}: AuthenticatorParts): Authenticator {
+  const keys = createIssuerKeys({ issuer, jwksUrl, fetch });
   const expectations: JWTVerifyOptions = {
     issuer,
     audience,

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
-import { fetchFromIssuer, restingAfterFailure } from './issuer-fetch.js';
+import type { FetchDocument } from '../outbound/index.js';
+import { fromIssuer, restingAfterFailure } from './issuer-fetch.js';
 
 /** Thrown where the issuer's keys cannot be had: it says nothing about the token. */
 export class IssuerUnavailableError extends Error {
@@ -11,6 +12,7 @@ interface IssuerKeysParts {
   readonly issuer: string;
   /** Where the keys are; null: discovered. */
   readonly jwksUrl: string | null;
+  readonly fetch: FetchDocument;
 }
 
 const TIMEOUT_MS = 3_000;
@@ -28,15 +30,16 @@ const aboutTheToken = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys
  * The issuer's keys, fetched when first needed, kept for ten minutes, and looked for again once the issuer is back.
  * @throws IssuerUnavailableError from the returned function
  */
-export function createIssuerKeys({ issuer, jwksUrl }: IssuerKeysParts): JWTVerifyGetKey {
+export function createIssuerKeys({ issuer, jwksUrl, fetch }: IssuerKeysParts): JWTVerifyGetKey {
+  const ask = fromIssuer(fetch);
   let located: Promise<JWTVerifyGetKey> | null = null;
 
   async function locate(): Promise<JWTVerifyGetKey> {
-    const url = jwksUrl === null ? await discoverJwksUrl(issuer) : new URL(jwksUrl);
+    const url = jwksUrl === null ? await discoverJwksUrl(issuer, ask) : new URL(jwksUrl);
     return createRemoteJWKSet(url, {
       timeoutDuration: TIMEOUT_MS,
       cooldownDuration: COOLDOWN_MS,
-      [customFetch]: restingAfterFailure(fetchKeys, FAILURE_COOLDOWN_MS),
+      [customFetch]: restingAfterFailure((url, init) => fetchKeys(ask, url, init), FAILURE_COOLDOWN_MS),
     });
   }
 
@@ -57,17 +60,17 @@ export function createIssuerKeys({ issuer, jwksUrl }: IssuerKeysParts): JWTVerif
 
 const keysSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(MOST_KEYS) });
 
-async function fetchKeys(url: string | URL, init: RequestInit): Promise<Response> {
-  return Response.json(keysSchema.parse(await (await fetchFromIssuer(url, init)).json()));
+async function fetchKeys(ask: FetchDocument, url: string | URL, init: RequestInit): Promise<Response> {
+  return Response.json(keysSchema.parse(await (await ask(url, init)).json()));
 }
 
 const metadataSchema = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
-async function discoverJwksUrl(issuer: string): Promise<URL> {
+async function discoverJwksUrl(issuer: string, ask: FetchDocument): Promise<URL> {
   const failures: unknown[] = [];
   for (const url of metadataUrls(issuer)) {
     try {
-      const response = await fetchFromIssuer(url, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
+      const response = await ask(url, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
       const metadata = metadataSchema.parse(await response.json());
       if (metadata.issuer !== issuer) throw new Error(`${url.href} speaks for ${metadata.issuer}, not for ${issuer}`);
       const keysUrl = new URL(metadata.jwks_uri);

@@ -1,11 +1,13 @@
-import type { Dispatcher } from 'undici';
 import { exchange } from './exchange.js';
+import { createOutbound, type OutboundPolicy } from './outbound.js';
 
 /** What of `fetch` is needed to read a document. */
 export type FetchDocument = (url: string | URL, init: RequestInit) => Promise<Response>;
 
 interface FetchParts {
-  readonly dispatcher: Dispatcher;
+  readonly policy: OutboundPolicy;
+  /** The only places that are asked; of each URL its origin counts. */
+  readonly urls: readonly string[];
   /** For the whole answer, body included. */
   readonly timeoutMs: number;
   readonly bodyLimitBytes: number;
@@ -15,7 +17,8 @@ interface FetchParts {
  * `fetch` for documents, over the one way out: a GET with the given headers, no redirect followed.
  * @returns a function that throws TypeError where there is no answer, or none that could be read to its end
  */
-export function createFetch({ dispatcher, timeoutMs, bodyLimitBytes }: FetchParts): FetchDocument {
+export function createFetch({ policy, urls, timeoutMs, bodyLimitBytes }: FetchParts): FetchDocument {
+  const dispatcher = createOutbound({ policy, urls, connectTimeoutMs: timeoutMs });
   return async (url, { headers, signal }) => {
     const got = await exchange({
       dispatcher,

@@ -9,6 +9,7 @@ import { createUnlockClient } from '../../src/temporal/unlock-client.js';
 import { createHooks, hookedAnswers, hookedDoor } from './hooks.js';
 import { readPartSettings, type Order, type Report } from './messages.js';
 import { budget, POOL_SIZE, STATEMENT_TIMEOUT_MS } from './part-limits.js';
+import { issuerFetch } from '../support/anywhere.js';
 
 /** The front door as a process that a test may hold at a place and kill. */
 const settings = readPartSettings();
@@ -40,6 +41,7 @@ const app = createApp({
     jwksUrl: null,
     tokenTyp: 'at+jwt',
     allowedInstitutions: [settings.institutionId],
+    fetch: issuerFetch(settings.issuerUrl),
   }),
   settings: {
     unlockWaitMs: 20_000,

@@ -8,6 +8,7 @@ import { parsePayloadKeys } from '../../src/temporal/payload-keys.js';
 import { createRemoteCodec } from '../../src/temporal/remote-codec.js';
 import { historyText } from '../support/history-text.js';
 import { openLatchkey, PAYLOAD_KEYS, type Latchkey } from '../support/latchkey.js';
+import { issuerFetch } from '../support/anywhere.js';
 
 const UI = 'http://127.0.0.1:8233';
 const CAPABILITY = 'a-capability-for-tests';
@@ -23,6 +24,7 @@ beforeAll(async () => {
     jwksUrl: null,
     tokenTyp: 'at+jwt',
     allowedInstitutions: [sandbox.institutionId],
+    fetch: issuerFetch(sandbox.issuerUrl),
   });
   const codec = createRemoteCodec(createPayloadCodec(parsePayloadKeys(PAYLOAD_KEYS)));
   server = createHttpServer(createCodecApp({ codec, auth, allowedOrigin: UI, capability: CAPABILITY }));

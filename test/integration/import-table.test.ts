@@ -38,7 +38,17 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'no-circles': ['src/audit', "import './circle.js';"],
   'nothing-unresolved': ['src/http', "import './nowhere.js';"],
 };
-const targets = ['src/domain', 'src/audit', 'src/outbound', 'src/upstream', 'src/http', 'src/temporal', 'src/local', 'src/cli', 'workflows'];
+const targets = [
+  'src/domain',
+  'src/audit',
+  'src/outbound',
+  'src/upstream',
+  'src/http',
+  'src/temporal',
+  'src/local',
+  'src/cli',
+  'workflows',
+];
 
 const fileOf = (rule: string, room: string): string => (room.endsWith('.ts') ? room : `${room}/${rule}.ts`);
 

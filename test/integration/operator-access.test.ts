@@ -13,6 +13,7 @@ import { openLatchkey, PAYLOAD_KEYS, type Latchkey } from '../support/latchkey.j
 import { muchLater, REASON, steering } from '../support/steering.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testTemporal } from '../support/temporal.js';
+import { issuerFetch } from '../support/anywhere.js';
 
 let latchkey: Latchkey;
 let wayToPostgres: TcpProxy;
@@ -136,7 +137,14 @@ async function openDoorOf(institutionId: string, parts: { audit?: AuditLog; exec
     issuerUrl,
     audit: latchkey.audit,
     executions: latchkey.executions,
-    auth: createAuthenticator({ issuer: issuerUrl, audience, jwksUrl: null, tokenTyp: 'at+jwt', allowedInstitutions: [institutionId] }),
+    auth: createAuthenticator({
+      issuer: issuerUrl,
+      audience,
+      jwksUrl: null,
+      tokenTyp: 'at+jwt',
+      allowedInstitutions: [institutionId],
+      fetch: issuerFetch(issuerUrl),
+    }),
     ...parts,
   });
 }

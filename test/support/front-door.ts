@@ -6,6 +6,7 @@ import { createAuthenticator } from '../../src/http/auth.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { UnlockExecutions } from '../../src/temporal/unlock-executions.js';
+import { issuerFetch } from './anywhere.js';
 
 export const AUDIENCE = 'latchkey';
 export const INSTITUTION = 'bank-one';
@@ -118,6 +119,7 @@ export async function openFrontDoor({ issuerUrl, ...parts }: Partial<AppParts> &
       jwksUrl: null,
       tokenTyp: 'at+jwt',
       allowedInstitutions: [INSTITUTION],
+      fetch: issuerFetch(issuerUrl),
     }),
     settings,
     readiness: [],

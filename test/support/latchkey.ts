@@ -20,7 +20,7 @@ import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstream, type UpstreamSettings } from '../../src/upstream/index.js';
 import { createTestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
-import { anywhere } from './anywhere.js';
+import { anywhere, issuerFetch } from './anywhere.js';
 
 export const UPSTREAM_TIMEOUT_MS = 1_000;
 /** A key for tests only. */
@@ -165,6 +165,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       jwksUrl: null,
       tokenTyp: 'at+jwt',
       allowedInstitutions: [sandbox.institutionId],
+      fetch: issuerFetch(sandbox.issuerUrl),
     }),
     settings: httpSettings,
     readiness: [

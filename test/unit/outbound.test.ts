@@ -157,7 +157,7 @@ describe('a document', () => {
   const fetchOf = (answer?: Answer) =>
     listen(createHttpServer(), answer).then(({ port }) => {
       const url = `http://127.0.0.1:${port}/keys`;
-      return { url, get: createFetch({ dispatcher: outbound(anywhere, url), timeoutMs: 500, bodyLimitBytes: 100 }) };
+      return { url, get: createFetch({ policy: anywhere, urls: [url], timeoutMs: 500, bodyLimitBytes: 100 }) };
     });
 
   it('is read with its status', async () => {
