@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createAuthenticator } from '../../src/http/auth.js';
+import { issuerFetch } from '../support/anywhere.js';
 import { openFrontDoor, settings, type FrontDoor, type Reply } from '../support/front-door.js';
 import { openLatchkey, type Latchkey } from '../support/latchkey.js';
 import { callOf, guardedRoutes, type RouteCall } from '../support/route-calls.js';
@@ -38,6 +39,7 @@ beforeAll(async () => {
       jwksUrl: null,
       tokenTyp: 'at+jwt',
       allowedInstitutions: [institutionId, INTRUDER],
+      fetch: issuerFetch(issuerUrl),
     }),
   });
   intruder = await latchkey.sandbox.mintToken({ institutionId: INTRUDER, subject: 'eve', name: 'Eve' });
