@@ -52,6 +52,21 @@ const pathTemplate = text
     abort: true,
   })
   .refine(isSpelledAsUrl, 'must be spelled as a URL has it, without dot segments or a fragment');
+// All the world is no proxy.
+const proxyRange = z.union([
+  z.ipv4(),
+  z.ipv6(),
+  z.union([z.cidrv4(), z.cidrv6()]).refine((range) => !range.endsWith('/0')),
+  z.enum(['loopback', 'linklocal', 'uniquelocal']),
+]);
+const proxies = text
+  .transform((list) => (/^\d+$/.test(list) ? Number(list) : list.split(/[\s,]+/)))
+  .pipe(
+    z.union(
+      [z.int().min(1).max(10), z.array(proxyRange)],
+      'must be a number of proxies from 1 to 10, or their addresses and ranges, such as 10.0.0.0/8',
+    ),
+  );
 
 /** Every setting of ours, as the environment spells it. */
 export const settings = z.object({
@@ -59,6 +74,7 @@ export const settings = z.object({
   PORT: port.optional(),
   HOST: text.default('127.0.0.1'),
   METRICS_PORT: port.optional(),
+  TRUST_PROXY: proxies.optional(),
   CODEC_PORT: port.optional(),
   DATABASE_URL: postgresUrl.optional(),
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
@@ -104,6 +120,10 @@ export const settings = z.object({
   UNLOCK_WAIT_MS: durationMs.default(25_000),
   RECONCILE_INTERVAL_MS: count(1_000, WEEK_MS).default(60_000),
   RECONCILE_AFTER_MS: count(1_000, WEEK_MS).default(60_000),
+  WAITS_MAX: count(1, 100_000).default(1_000),
+  WAITS_MAX_PER_CALLER: count(1, 100_000).default(250),
+  RATE_LIMIT_CALLER_PER_MINUTE: count(0, 1_000_000).optional(),
+  RATE_LIMIT_INSTITUTION_PER_MINUTE: count(0, 1_000_000).optional(),
   NOT_LOCKED_POLICY: z.enum(['reject', 'accept']).default('reject'),
   REASON_REQUIRED: flag.default(false),
   CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),

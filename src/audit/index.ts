@@ -12,6 +12,7 @@ import { repeated } from './repeat.js';
 
 export type { AuditLog } from './audit-log.js';
 export { createPace } from './pace.js';
+export { createRateLimitCounts } from './rate-limit-counts.js';
 
 interface AuditLogParts {
   readonly prisma: PrismaClient;

@@ -2,13 +2,14 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createApp } from '../http/app.js';
-import { createHttpServer, type HttpServer } from '../http/server.js';
+import { createHttpServer, serverTimes, type HttpServer } from '../http/server.js';
 import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
 import type { Closers } from './closers.js';
+import { openGate } from './gate.js';
 import { activityTimeoutMs, authenticator, customerRefKey, dataConverter, openAuditLog, temporalSettings } from './parts.js';
 import { stopTimes } from './stopping.js';
 
@@ -23,6 +24,7 @@ interface ApiParts {
 
 const DEFAULT_PORT = 3000;
 const QUEUEING_MS = 5_000;
+const SILENCE_MARGIN_MS = 30_000;
 
 /**
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
@@ -47,10 +49,12 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
     settings: httpSettings(config),
     readiness: readinessChecks(audit, executions, worker?.polls),
     log,
+    ...openGate({ config, audit, log, closers, observer }),
     drainSignal: draining.signal,
     shutdownSignal: shutdown.signal,
   });
-  const server = createHttpServer(app);
+  const silenceMs = Math.max(serverTimes.silenceMs, config.UNLOCK_WAIT_MS + SILENCE_MARGIN_MS);
+  const server = createHttpServer(app, { ...serverTimes, silenceMs });
   const port = await listen(server, config);
   closers.add('front door', async () => {
     const { delayMs, drainMs } = stopTimes(config);

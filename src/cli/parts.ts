@@ -48,10 +48,16 @@ export function openAuditLog({ observer, ...parts }: AuditLogParts): AuditLog {
   return createAuditLog({ prisma: openDatabase(parts), observer });
 }
 
+interface DatabaseParts extends Omit<AuditLogParts, 'observer'> {
+  /** Connections at most; as many as a pool has by default. */
+  readonly poolSize?: number;
+}
+
 /** @throws TypeError where a part that needs a database was composed without one */
-export function openDatabase({ config, log, closers }: Omit<AuditLogParts, 'observer'>): AuditConnection['prisma'] {
+export function openDatabase({ config, log, closers, ...size }: DatabaseParts): AuditConnection['prisma'] {
   if (config.DATABASE_URL === undefined) throw new TypeError('DATABASE_URL is not set');
   const { prisma, close } = connectAudit({
+    ...size,
     databaseUrl: config.DATABASE_URL,
     // A login of its own has rights of its own; the one login for everything takes the lesser role.
     role: config.MIGRATE_DATABASE_URL === undefined ? 'latchkey_app' : null,

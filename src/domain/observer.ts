@@ -39,6 +39,16 @@ export const reconcilerFindings = [
 ] as const;
 export type ReconcilerFinding = (typeof reconcilerFindings)[number];
 
+/** `row`: an audit event of its own; `summary`: beyond the rate of those, told by one row a minute; `lost`: the row could not be written. */
+export const denialRecords = ['row', 'summary', 'lost'] as const;
+export type DenialRecord = (typeof denialRecords)[number];
+
+/** One request that was refused as 401 or 403 where that is recorded, and how it went on record. */
+export interface AccessDenied {
+  readonly httpStatus: 401 | 403;
+  readonly record: DenialRecord;
+}
+
 /**
  * What the parts tell of themselves while they work. It is told, never asked: no method may throw, wait, or change what is done.
  * An attempt and an outcome are told once, by whoever committed the row; where the commit's reply was lost, not at all. The audit log is
@@ -50,6 +60,7 @@ export interface Observer {
   bankCalled(call: BankCallMade): void;
   auditWritten(write: AuditWriteDone): void;
   reconcilerFound(finding: ReconcilerFinding): void;
+  accessDenied(denial: AccessDenied): void;
 }
 
 /** For whoever does not listen. */
@@ -59,4 +70,5 @@ export const silentObserver: Observer = {
   bankCalled: () => undefined,
   auditWritten: () => undefined,
   reconcilerFound: () => undefined,
+  accessDenied: () => undefined,
 };

@@ -5,20 +5,25 @@ import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import { auditEventRoutes } from './audit-events.js';
 import type { Authenticator } from './auth.js';
 import { createCallTraces } from './call-traces.js';
+import type { TrustedProxies } from './client-address.js';
+import type { Denials } from './denials.js';
 import { docsRoutes } from './docs.js';
 import { dropInRoutes } from './drop-in.js';
+import { createGate } from './gate.js';
 import { healthRoutes } from './health.js';
 import { lockStatusRoutes } from './lock-status.js';
 import { withDescription } from './openapi.js';
 import { operatorRoutes } from './operator-actions.js';
 import { createOperatorDesk } from './operator-desk.js';
 import { Problem } from './problem.js';
+import type { RateLimiter } from './rate-limiter.js';
 import { createRequestSchemas } from './request-schemas.js';
 import type { Route } from './route.js';
 import { answerErrors, createRouter } from './router.js';
 import type { HttpLog, HttpSettings, ReadinessCheck } from './settings.js';
 import { createUnlockDesk } from './unlock-desk.js';
 import { unlockRoutes } from './unlocks.js';
+import { createWaits, type Waits } from './waits.js';
 
 export interface AppParts {
   readonly audit: AuditLog;
@@ -27,6 +32,14 @@ export interface AppParts {
   readonly settings: HttpSettings;
   readonly readiness: readonly ReadinessCheck[];
   readonly log: HttpLog;
+  /** Absent: callers may send as much as they like. */
+  readonly limiter?: RateLimiter | undefined;
+  /** Absent: no refused request is put on record. */
+  readonly denials?: Denials;
+  /** Absent: any number of answers may be held back at once. */
+  readonly waits?: Waits;
+  /** Absent: no forwarded header is believed. */
+  readonly trustedProxies?: TrustedProxies;
   /** Once it is aborted, the front door is not ready and keeps no connections, but still serves. */
   readonly drainSignal?: AbortSignal;
   /** Once it is aborted, waiting requests also answer at once. */
@@ -37,12 +50,12 @@ export interface AppParts {
 export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: AppParts): Express {
   const draining = AbortSignal.any([drainSignal ?? never(), shutdownSignal]);
   const routes = createRoutes({ ...parts, draining });
-  const { auth, log } = parts;
+  const { auth, log, limiter = null, denials = null, trustedProxies = false } = parts;
   const traces = createCallTraces({ log, draining, shutdownSignal });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.set('trust proxy', false);
+  app.set('trust proxy', trustedProxies);
   app.set('query parser', false);
   app.use(traces.begin);
   app.use(helmet());
@@ -50,7 +63,7 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
     response.set('cache-control', 'no-store');
     next();
   });
-  app.use(createRouter({ routes, auth, traces }));
+  app.use(createRouter({ routes, gate: createGate({ auth, limiter, denials }), traces }));
   app.use(() => {
     throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
@@ -58,14 +71,16 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
   return app;
 }
 
+const unboundedWaits = createWaits({ max: Infinity, maxPerCaller: Infinity });
+
 interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSignal'> {
   readonly draining: AbortSignal;
 }
 
 /** The table of routes: what is not in it is answered with 404. */
-export function createRoutes({ audit, executions, settings, readiness, log, draining }: RouteParts): Route[] {
+export function createRoutes({ audit, executions, settings, readiness, log, draining, waits = unboundedWaits }: RouteParts): Route[] {
   const schemas = createRequestSchemas(settings);
-  const desk = createUnlockDesk({ audit, executions, log });
+  const desk = createUnlockDesk({ audit, executions, waits, log });
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, schemas, settings }),

@@ -21,6 +21,23 @@ export interface Caller {
   readonly institutionId: string;
 }
 
+/** Whose token it is that is good but does not allow what was asked for. */
+export interface Bearer {
+  readonly actor: Caller['actor'];
+  /** Null: none that is served here. */
+  readonly institutionId: string | null;
+}
+
+/** 403: it is known who asked. */
+export class ForbiddenProblem extends Problem {
+  readonly bearer: Bearer;
+
+  constructor(code: 'insufficient_scope' | 'institution_not_served', bearer: Bearer, parts: ConstructorParameters<typeof Problem>[1]) {
+    super(code, parts);
+    this.bearer = bearer;
+  }
+}
+
 /**
  * Finds out who is calling.
  * @param authorization every `Authorization` header of the request
@@ -98,15 +115,17 @@ export function createAuthenticator({
       throw invalidToken('Its claims sub, client_id and name must be plain text of at most 255 characters, exp and iat finite numbers.');
     }
     if ((claims.data.iat ?? 0) > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw invalidToken('It was issued in the future.');
-    if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope);
-    const institutionId = payload.institution_id;
-    if (typeof institutionId !== 'string' || !allowedInstitutions.includes(institutionId)) {
-      throw new Problem('institution_not_served', {
-        detail: 'The claim institution_id must name an institution that this deployment serves.',
-      });
-    }
     const { sub, client_id: clientId, name } = claims.data;
-    return { actor: { type: sub === clientId ? 'service' : 'user', id: sub, name: name ?? null, clientId }, institutionId };
+    const actor: Caller['actor'] = { type: sub === clientId ? 'service' : 'user', id: sub, name: name ?? null, clientId };
+    const claimed = payload.institution_id;
+    const institutionId = typeof claimed === 'string' && allowedInstitutions.includes(claimed) ? claimed : null;
+    if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope, { actor, institutionId });
+    if (institutionId !== null) return { actor, institutionId };
+    throw new ForbiddenProblem(
+      'institution_not_served',
+      { actor, institutionId },
+      { detail: 'The claim institution_id must name an institution that this deployment serves.' },
+    );
   };
 }
 
@@ -153,8 +172,8 @@ function invalidToken(detail: string): Problem {
   });
 }
 
-function insufficientScope(scope: Scope): Problem {
-  return new Problem('insufficient_scope', {
+function insufficientScope(scope: Scope, bearer: Bearer): Problem {
+  return new ForbiddenProblem('insufficient_scope', bearer, {
     detail: `The token needs the scope ${scope}.`,
     headers: { 'www-authenticate': `Bearer realm="latchkey", error="insufficient_scope", scope="${scope}"` },
   });

@@ -38,7 +38,7 @@ export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] 
         description: [
           `Checks that the customer is locked, unlocks them, and waits up to ${settings.unlockWaitMs} ms for the outcome. It takes no body.`,
           'Sent again with the same correlationId it joins the unlock that is running, or answers as that one ended.',
-          'While the unlock is still running the answer is 504, never a 2xx.',
+          'While the unlock is still running the answer is 504, never a 2xx; it comes at once where too many answers are being held back.',
         ].join(' '),
         requestParams: { path: schemas.customerPath, header: schemas.requiredHeaders },
         responses: {
@@ -71,7 +71,8 @@ export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] 
         parseQuery(schemas.noQuery, call.search);
         const request = unlockRequest(call, { correlationId, customerId }, settings);
         const accepted = await desk.accept(request);
-        const { record } = await desk.waitFor(accepted, request, { waitMs: settings.unlockWaitMs, signal: call.signal });
+        const waited = await desk.waitFor(accepted, request, { waitMs: settings.unlockWaitMs, signal: call.signal });
+        const { record } = waited ?? accepted;
         return dropInAnswer(correlationId, record, settings);
       },
     },

@@ -122,10 +122,17 @@ export const errorCodes = {
     meaning: 'The body is not declared as JSON in UTF-8, or is compressed.',
     remedy: 'Send `Content-Type: application/json` and no `Content-Encoding`.',
   },
+  rate_limited: {
+    httpStatus: 429,
+    title: 'Too many requests',
+    meaning:
+      'The caller, or all callers of its institution together, sent more requests in this minute than this deployment takes. Nothing was done with this one; what was accepted before goes on.',
+    remedy: 'Send the same request with the same correlationId after the seconds in `Retry-After`. `RateLimit` tells what is left.',
+  },
   headers_too_large: {
     httpStatus: 431,
     title: 'The headers are too large',
-    meaning: 'Request line and headers have more than 16 kB together.',
+    meaning: 'Request line and headers have more than 16 kB together, or there are more than 100 headers.',
     remedy: 'Send fewer or shorter headers.',
     only: 'others',
   },
@@ -174,7 +181,8 @@ export const errorCodes = {
   still_running: {
     httpStatus: 504,
     title: 'The unlock is still running',
-    meaning: 'The drop-in has waited as long as it may. The unlock goes on and is not lost.',
+    meaning:
+      'The drop-in has waited as long as it may, or not at all because too many answers are being waited for. The unlock goes on and is not lost.',
     remedy: 'Send the same request with the same correlationId after the seconds in `Retry-After`, or read the request under `Location`.',
     only: 'drop-in',
   },

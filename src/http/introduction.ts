@@ -34,6 +34,7 @@ your own institution alone.
 
 Every error is problem details (RFC 9457, \`application/problem+json\`) with a stable \`code\`; the drop-in alone answers in the bank's own shape
 \`{status, message, code}\`, where Latchkey's codes begin with \`LATCHKEY_\`. The [catalogue of error codes](/docs/errors) says what each means and what to do.
+Where more requests come than this deployment takes from one caller or institution in a minute, the answer is 429 with a \`Retry-After\`; \`RateLimit\` tells what is left.
 Any path may also answer 405 and 431, an unknown one 404.
 `.trim();
 

@@ -12,6 +12,19 @@ const correlationHeader = z.object({
 export const retryAfter = z
   .string()
   .meta({ description: 'Seconds to wait before the same request is sent again', example: RETRY_AFTER_SECONDS });
+const rateLimitHeaders = z.object({
+  'ratelimit-policy': z.string().optional().meta({
+    description:
+      'Where a rate is limited: how many requests (q) in how many seconds (w), by policy (draft-ietf-httpapi-ratelimit-headers-11)',
+    example: '"caller";q=600;w=60, "institution";q=6000;w=60',
+  }),
+  ratelimit: z.string().optional().meta({
+    description:
+      'Where a rate is limited: about how many requests are left (r), and after how many seconds all of them are there again (t)',
+    example: '"caller";r=588;t=42, "institution";r=5880;t=42',
+  }),
+});
+const answerHeaders = correlationHeader.extend(rateLimitHeaders.shape);
 const retryHeader = z.object({
   'retry-after': retryAfter.optional().meta({ description: 'Where the same request is worth sending again: after how many seconds' }),
 });
@@ -32,7 +45,7 @@ export function good(
 ): ZodOpenApiResponseObject {
   return {
     description,
-    headers: correlationHeader.extend(headers.shape),
+    headers: answerHeaders.extend(headers.shape),
     ...(schema !== null && { content: { 'application/json': { schema, examples: { ...examples } } } }),
   };
 }
@@ -43,6 +56,7 @@ const GUARDED: readonly ErrorCode[] = [
   'invalid_token',
   'insufficient_scope',
   'institution_not_served',
+  'rate_limited',
 ];
 const ALWAYS: readonly ErrorCode[] = ['internal_error', 'temporarily_unavailable'];
 
@@ -75,7 +89,8 @@ export function failures({ codes = [], path, alsoBank = {} }: Errors): Record<`$
 
 function failureHeaders(httpStatus: number, codes: readonly ErrorCode[]): z.ZodObject {
   if (httpStatus === 401 || httpStatus === 403) return correlationHeader.extend(challengeHeader.shape);
-  return httpStatus === 503 || codes.includes('nothing_to_act_on') ? correlationHeader.extend(retryHeader.shape) : correlationHeader;
+  const comesBack = httpStatus === 503 || httpStatus === 429 || codes.includes('nothing_to_act_on');
+  return comesBack ? answerHeaders.extend(retryHeader.shape) : answerHeaders;
 }
 
 function failureContent(codes: readonly ErrorCode[], path: string | null, bank: Example<unknown> | undefined): ZodOpenApiContentObject {

@@ -1,21 +1,22 @@
 import { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
 import { recordableMessage } from '../domain/audit-event.js';
 import { parseCorrelationId } from '../domain/unlock-request.js';
-import type { Authenticator } from './auth.js';
 import { readBody } from './body-reader.js';
 import type { CallTraces } from './call-traces.js';
+import { clientAddress } from './client-address.js';
+import type { Gate } from './gate.js';
 import { bankError, Problem, problemDetails, toProblem } from './problem.js';
 import { pathPattern, refuseUnsoundRoutes, type Answer, type Call, type Route } from './route.js';
 import type { HttpLog } from './settings.js';
 
 interface RouterParts {
   readonly routes: readonly Route[];
-  readonly auth: Authenticator;
+  readonly gate: Gate;
   readonly traces: CallTraces;
 }
 
 /** The router made from the table of routes; a known path answers any other method with 405. */
-export function createRouter({ routes, auth, traces }: RouterParts): Router {
+export function createRouter({ routes, gate, traces }: RouterParts): Router {
   refuseUnsoundRoutes(routes);
   const router = Router();
   for (const route of routes) {
@@ -37,23 +38,26 @@ export function createRouter({ routes, auth, traces }: RouterParts): Router {
     const params = textParameters(request.params);
     trace.route = route.path;
     trace.correlationId = parseCorrelationId(params.correlationId ?? '') ?? trace.correlationId;
+    const source = {
+      component: 'api',
+      clientAddress: clientAddress(request),
+      userAgent: recordableMessage(request.headers['user-agent'] ?? null),
+    };
     const call = async (): Promise<Call> => ({
       params,
       search: /\?(.*)$/s.exec(request.url)?.[1] ?? '',
       headers: request.headers,
       body: await readBody(route.body, request, response),
       correlationId: trace.correlationId,
-      source: {
-        component: 'api',
-        clientAddress: request.socket.remoteAddress ?? null,
-        userAgent: recordableMessage(request.headers['user-agent'] ?? null),
-      },
+      source,
       signal: trace.signal,
     });
     if (route.scope === 'public') return route.handle(await call());
     // Who may not ask is told so before anything else of the request is read.
-    const caller = await auth(request.headersDistinct.authorization ?? [], route.scope);
-    response.set('correlationId', trace.correlationId);
+    const { correlationId } = trace;
+    const authorization = request.headersDistinct.authorization ?? [];
+    const { caller, headers } = await gate({ route, scope: route.scope, authorization, source, correlationId });
+    response.set({ ...headers, correlationId });
     return route.handle({ ...(await call()), caller });
   }
 

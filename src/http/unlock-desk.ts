@@ -8,10 +8,12 @@ import { fromAudit, fromTemporal } from './availability.js';
 import { Problem } from './problem.js';
 import { actorOfEvent, type UnlockView } from './representation.js';
 import type { HttpLog } from './settings.js';
+import type { Waits } from './waits.js';
 
 interface DeskParts {
   readonly audit: AuditLog;
   readonly executions: UnlockExecutions;
+  readonly waits: Waits;
   readonly log: HttpLog;
 }
 
@@ -27,13 +29,16 @@ export interface UnlockDesk {
    * @throws Problem `correlation_id_in_use` for another customer or institution; 503 where audit log or Temporal are away
    */
   accept(request: UnlockRequest): Promise<UnlockView>;
-  /** Waits until an accepted request has ended or the time is up, and looks again; never throws, since the acceptance stands. */
-  waitFor(accepted: UnlockView, request: UnlockRequest, wait: Wait): Promise<UnlockView>;
+  /**
+   * Waits until an accepted request has ended or the time is up, and looks again; never throws, since the acceptance stands.
+   * @returns null where too many wait already
+   */
+  waitFor(accepted: UnlockView, request: UnlockRequest, wait: Wait): Promise<UnlockView | null>;
   /** @returns null where this institution has no such request */
   look(correlationId: string, institutionId: string): Promise<UnlockView | null>;
 }
 
-export function createUnlockDesk({ audit, executions, log }: DeskParts): UnlockDesk {
+export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): UnlockDesk {
   async function recordOf(correlationId: string): Promise<UnlockRecord> {
     return unlockRecord((await fromAudit(audit.eventsOf(correlationId))).events);
   }
@@ -103,12 +108,16 @@ export function createUnlockDesk({ audit, executions, log }: DeskParts): UnlockD
     accept,
     async waitFor(accepted, request, { waitMs, signal }) {
       if (accepted.record.completed !== null || waitMs <= 0) return accepted;
+      const leave = waits.take(request.actor);
+      if (leave === null) return null;
       try {
         if (!signal.aborted) await executions.waitUntilClosed(request.correlationId, waitMs, signal);
         return (await find(request.correlationId)) ?? accepted;
       } catch (error) {
         log.warn({ err: error, correlationId: request.correlationId }, 'the wait for an accepted unlock broke off');
         return accepted;
+      } finally {
+        leave();
       }
     },
     async look(correlationId, institutionId) {

@@ -44,13 +44,13 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);
     const accepted = await desk.accept(request);
-    const view =
-      waitSeconds === null ? accepted : await desk.waitFor(accepted, request, { waitMs: waitSeconds * 1000, signal: call.signal });
+    const waited = waitSeconds === null ? null : await desk.waitFor(accepted, request, { waitMs: waitSeconds * 1000, signal: call.signal });
+    const view = waited ?? accepted;
     return {
       httpStatus: view.record.completed === null ? 202 : 200,
       headers: {
         location: unlockPath(request.correlationId),
-        ...(waitSeconds !== null && { 'preference-applied': `wait=${waitSeconds}` }),
+        ...(waited !== null && { 'preference-applied': `wait=${waitSeconds}` }),
       },
       body: represent(view, settings),
     };
@@ -89,7 +89,8 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
         summary: 'Ask for a customer to be unlocked',
         description: [
           'Takes the request in and answers 202 once it cannot be lost any more; `Location` says where to follow it.',
-          'With `Prefer: wait=N` it answers 200 if the request ends within N seconds.',
+          'With `Prefer: wait=N` it answers 200 if the request ends within N seconds; without `Preference-Applied` in the answer nothing was waited for,',
+          'because too many answers are being held back.',
           'The same correlationId and customer again is the same request: the first reason stands.',
         ].join(' '),
         requestParams: { header: schemas.optionalHeaders.extend({ prefer }) },

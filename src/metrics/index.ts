@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { attemptResults } from '../domain/attempt.js';
-import { bankEndpoints, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
+import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
 import { outcomes } from '../domain/outcome.js';
 
 /** What one process tells of its work, in Prometheus' text format. */
@@ -58,11 +58,18 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     labelNames: ['finding'],
     registers,
   });
+  const denied = new Counter({
+    name: 'latchkey_access_denied_total',
+    help: 'Requests refused as 401 or 403 where that is recorded, by how it went on record.',
+    labelNames: ['status', 'record'],
+    registers,
+  });
 
   // A series that begins with its first event hides that event from rate() and from alarms.
   for (const outcome of outcomes) completed.inc({ outcome }, 0);
   for (const result of attemptResults) attempts.inc({ result }, 0);
   for (const finding of reconcilerFindings) findings.inc({ finding }, 0);
+  for (const status of [401, 403]) for (const record of denialRecords) denied.inc({ status, record }, 0);
   for (const endpoint of bankEndpoints) for (const status_class of usualAnswers) bankCalls.zero({ endpoint, status_class });
 
   return {
@@ -73,6 +80,7 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
         bankCalls.observe({ endpoint, status_class: statusClass(answer) }, durationMs / 1000),
       auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
       reconcilerFound: (finding) => findings.inc({ finding }),
+      accessDenied: ({ httpStatus, record }) => denied.inc({ status: httpStatus, record }),
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),

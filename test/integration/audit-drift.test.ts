@@ -29,6 +29,7 @@ describe('schema.prisma', () => {
   test.each([
     ['audit_event', 31, 7],
     ['upstream_pace', 2, 1],
+    ['rate_limit_count', 3, 1],
   ])(
     'has the columns and keys of the table %s that the migrations make, in order, type and nullability',
     async (table, columns, indexes) => {

@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import { createRateLimitCounts } from '../audit/index.js';
+import type { AuditLog } from '../audit/audit-log.js';
+import type { Config } from '../config.js';
+import type { Observer } from '../domain/observer.js';
+import type { AppParts } from '../http/app.js';
+import { createDenials } from '../http/denials.js';
+import { createRateLimiter } from '../http/rate-limiter.js';
+import { createWaits } from '../http/waits.js';
+import type { Closers } from './closers.js';
+import { openDatabase } from './parts.js';
+
+interface GateParts {
+  readonly config: Config;
+  readonly audit: AuditLog;
+  readonly log: Logger;
+  readonly closers: Closers;
+  readonly observer: Observer;
+}
+
+/** What a production has that sets no limits; elsewhere there are none. */
+const PRODUCTION_CALLER_PER_MINUTE = 600;
+const PRODUCTION_INSTITUTION_PER_MINUTE = 6_000;
+const WINDOW_MS = 60_000;
+/** Apart from the audit log's connections, so that neither waits for the other. */
+const COUNTING_CONNECTIONS = 2;
+
+/** What callers meet before, and while, something is done for them. Open it before the front door, so that it is closed after. */
+export function openGate({
+  config,
+  audit,
+  log,
+  closers,
+  observer,
+}: GateParts): Required<Pick<AppParts, 'limiter' | 'denials' | 'waits' | 'trustedProxies'>> {
+  const limit = (given: number | undefined, inProduction: number) => (given ?? (config.production ? inProduction : 0)) || null;
+  const callerLimit = limit(config.RATE_LIMIT_CALLER_PER_MINUTE, PRODUCTION_CALLER_PER_MINUTE);
+  const institutionLimit = limit(config.RATE_LIMIT_INSTITUTION_PER_MINUTE, PRODUCTION_INSTITUTION_PER_MINUTE);
+  const denials = createDenials({ audit, observer, log });
+  closers.add('denials', denials.close);
+  return {
+    limiter: callerLimit === null && institutionLimit === null ? undefined : openLimiter(),
+    denials,
+    waits: createWaits({ max: config.WAITS_MAX, maxPerCaller: config.WAITS_MAX_PER_CALLER }),
+    trustedProxies: config.TRUST_PROXY ?? false,
+  };
+
+  function openLimiter() {
+    const prisma = openDatabase({ config, log, closers, poolSize: COUNTING_CONNECTIONS });
+    const counts = createRateLimitCounts({ prisma, windowMs: WINDOW_MS });
+    return createRateLimiter({ callerLimit, institutionLimit, windowMs: WINDOW_MS, counts, log });
+  }
+}
