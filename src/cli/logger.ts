@@ -1,13 +1,30 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { sqlStateOf } from '../audit/failures.js';
+import { CENSOR, redactedPaths } from './redaction.js';
 
-/**
- * Structured lines for machines.
- * @param toStderr where standard output is for people
- */
-export function createLogger({ level, toStderr }: { readonly level: string; readonly toStderr: boolean }): Logger {
-  const destination = pino.destination({ dest: toStderr ? 2 : 1, sync: true });
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorInShort } }, destination);
+interface LoggerSettings {
+  readonly level: string;
+  /** Where standard output is for people. */
+  readonly toStderr: boolean;
+  /** Takes out of a line, as it is written, what must not be read; the last to see it. */
+  readonly redact: (line: string) => string;
+  /** Instead of standard output or error. */
+  readonly destination?: DestinationStream;
+}
+
+/** Structured lines for machines, without secrets. */
+export function createLogger({ level, toStderr, redact, destination }: LoggerSettings): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: errorInShort },
+      redact: { paths: [...redactedPaths], censor: CENSOR },
+      hooks: { streamWrite: redact },
+    },
+    destination ?? pino.destination({ dest: toStderr ? 2 : 1, sync: true }),
+  );
 }
 
 /** Names, types and codes alone, causes included: messages of a database quote the row that it refused. */

@@ -13,6 +13,7 @@ import { createClosers, type Closers } from './closers.js';
 import { createLogger } from './logger.js';
 import { startMonitoring } from './monitoring.js';
 import { temporalSettings, workerVersion } from './parts.js';
+import { createRedaction, secretsOf } from './redaction.js';
 import { untilToldToStop } from './signals.js';
 import { stopWithin } from './stopping.js';
 import { up } from './up.js';
@@ -23,7 +24,14 @@ const EXIT_CONFIG = 78;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
-const settingsOf = (part: Part): Config => loadConfig(process.env, part, process.getuid?.() ?? null);
+// The settings themselves may be at fault: until they are read, what looks like a secret is taken out of what is told.
+let redact = createRedaction([]);
+
+function settingsOf(part: Part): Config {
+  const config = loadConfig(process.env, part, process.getuid?.() ?? null);
+  redact = createRedaction(secretsOf(config));
+  return config;
+}
 
 interface Service {
   /** Settles when the service ends by itself, which it should not. */
@@ -45,6 +53,7 @@ async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service
   const log = createLogger({
     level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL,
     toStderr: part === 'up',
+    redact,
   });
   const closers = createClosers((name, error) => log.error({ err: error }, `stopping: ${name}`));
   const stopping = new AbortController();
@@ -186,6 +195,6 @@ if (existsSync('.env')) process.loadEnvFile('.env');
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`latchkey: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`latchkey: ${redact(error instanceof Error ? error.message : String(error))}\n`);
   process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILED);
 }

@@ -39,7 +39,7 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
   const apiUrl = await startApi({ config, log, closers, observer: worker.observer, worker });
-  await greet(embedded, apiUrl, databaseUrl, say);
+  await greet(embedded, { apiUrl, databaseUrl, ownDatabase: given.DATABASE_URL === undefined }, say);
   return { ended: worker.ended };
 }
 
@@ -88,7 +88,18 @@ function isTemporalAway(error: unknown): boolean {
   return false;
 }
 
-async function greet({ config, sandbox }: EmbeddedParts, apiUrl: string, databaseUrl: string, say: (line: string) => void): Promise<void> {
+interface Places {
+  readonly apiUrl: string;
+  readonly databaseUrl: string;
+  /** Embedded: its login is no secret. */
+  readonly ownDatabase: boolean;
+}
+
+async function greet(
+  { config, sandbox }: EmbeddedParts,
+  { apiUrl, databaseUrl, ownDatabase }: Places,
+  say: (line: string) => void,
+): Promise<void> {
   const ownBank = sandbox !== null && config.UPSTREAM_BASE_URL === sandbox.bankBaseUrl;
   const ownIssuer = sandbox !== null && config.AUTH_ISSUER === sandbox.issuerUrl;
   const token = ownIssuer ? await sandbox.mintToken({ name: 'Sam Support' }) : null;
@@ -105,8 +116,7 @@ async function greet({ config, sandbox }: EmbeddedParts, apiUrl: string, databas
     const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
     say(`  Temporal UI        ${workflows}${correlationIds[1] === undefined ? '' : `/unlock-${correlationIds[1]}`}`);
   }
-  if (config.DATABASE_URL !== undefined && sandbox !== null)
-    say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
+  if (ownDatabase) say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
   if (ownBank) say(`  sandbox bank       ${sandbox.url}/control/calls`);
   if (token !== null) {
     const customer = ownBank ? 'locked-2' : 'CUSTOMER_ID';
