@@ -112,7 +112,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     clientId: sandbox.clientId,
     clientSecret: sandbox.clientSecret,
     institutionId: sandbox.institutionId,
-    customerIdPattern: settings.customerIdPattern,
+    customerIdPattern: wishes.settings?.customerIdPattern ?? settings.customerIdPattern,
     timeoutMs: wishes.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS,
     outbound: anywhere,
   };
