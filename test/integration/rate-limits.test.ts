@@ -15,13 +15,14 @@ const PATH = '/v1/unlocks?limit=0';
 
 let issuer: ForeignIssuer;
 let database: TestDatabase;
-let connections: AuditConnection[];
+let connections: readonly [AuditConnection, AuditConnection];
 let pool: pg.Pool;
 beforeAll(async () => {
   issuer = await startForeignIssuer();
   database = await createTestDatabase();
   // Each API has connections of its own.
-  connections = [1, 2].map(() => connectAudit({ databaseUrl: database.url, role: 'latchkey_app', poolSize: 2 }));
+  const connection = () => connectAudit({ databaseUrl: database.url, role: 'latchkey_app', poolSize: 2 });
+  connections = [connection(), connection()];
   pool = new pg.Pool({ connectionString: database.url, max: 1 });
 });
 afterAll(async () => {
@@ -188,7 +189,7 @@ describe('a rate limit', () => {
 
 describe('counts', () => {
   it('that are long over are removed, others stay', async () => {
-    const counts = createRateLimitCounts({ prisma: (connections[0] as AuditConnection).prisma, windowMs: 60_000 });
+    const counts = createRateLimitCounts({ prisma: connections[0].prisma, windowMs: 60_000 });
     await counts.add(new Map([['caller:now', 1]]));
     await pool.query("insert into rate_limit_count values ('caller:long-ago', now() - interval '1 day', 7)");
     await counts.prune();
@@ -196,7 +197,7 @@ describe('counts', () => {
   });
 
   it('stop growing where an integer would end', async () => {
-    const counts = createRateLimitCounts({ prisma: (connections[0] as AuditConnection).prisma, windowMs: DAY_MS });
+    const counts = createRateLimitCounts({ prisma: connections[0].prisma, windowMs: DAY_MS });
     for (const wanted of [999_999_999, 999_999_999]) await counts.add(new Map([['caller:flood', wanted]]));
     expect((await counts.add(new Map([['caller:flood', 1]]))).get('caller:flood')?.count).toBe(1_000_000_000);
   });

@@ -8,6 +8,7 @@ import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
+import type { Waits } from '../../src/http/waits.js';
 import { silentObserver, type Observer } from '../../src/domain/observer.js';
 import { createSandbox } from '../../src/sandbox/index.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
@@ -63,6 +64,7 @@ interface Wishes {
   readonly observer?: Observer;
   /** PUTs in any second, over all workers. */
   readonly maxPerSecond?: number;
+  readonly waits?: Waits;
 }
 
 interface WorkerWish {
@@ -173,6 +175,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       { part: 'temporal', check: () => executions.ping() },
     ],
     log: { info: note, warn: note, error: note },
+    ...(wishes.waits !== undefined && { waits: wishes.waits }),
     shutdownSignal: shutdown.signal,
   });
   const server = createHttpServer(app);
