@@ -17,6 +17,7 @@ afterAll(() => latchkey.close());
 const { begin } = steering(() => latchkey);
 
 it('an answer beyond those that are held back comes at once, and its unlock goes on all the same', async () => {
+  for (const customerId of ['posted', 'dropped-in', 'bobs', 'after']) latchkey.sandbox.customers.set(customerId, {});
   // Holds the one place that its caller has.
   const slow = await begin('slow', [muchLater]);
   const held = latchkey.unlock('slow', slow.correlationId);
