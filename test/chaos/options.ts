@@ -32,7 +32,8 @@ export function readOptions(argv: readonly string[]): ChaosOptions {
     .option('--faults <number>', 'faults injected meanwhile', wholeNumber, 20)
     .option('--seed <number>', 'what plan and moments follow from', wholeNumber, 1)
     .option('--in-flight <number>', 'unlock requests under way at once', wholeNumber, 60)
-    .option('--settle-seconds <number>', 'how long requests may take to end once the faults are over', wholeNumber, 180)
+    // Temporal waits up to ten minutes with a workflow task whose workers died again and again.
+    .option('--settle-seconds <number>', 'how long requests may take to end once the faults are over', wholeNumber, 900)
     .option('--json', 'the result as JSON', false)
     .option('--keep', 'keep logs and evidence also where nothing was violated', false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
