@@ -1,7 +1,10 @@
 import jest from './jest.config.mjs';
 
-// What Stryker runs against each mutant needs no server.
-const config = { ...jest, testMatch: ['<rootDir>/test/unit/classification.test.ts'] };
+// What Stryker runs against each mutant: tests that need no server.
+const config = {
+  ...jest,
+  testMatch: ['auth', 'issuer-keys', 'classification', 'redaction'].map((name) => `<rootDir>/test/unit/${name}.test.ts`),
+};
 delete config.globalSetup;
 delete config.globalTeardown;
 

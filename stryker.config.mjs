@@ -1,5 +1,6 @@
+// Mutation tests of what refuses: npm run test:mutation, which judges the survivors.
 export default {
-  mutate: ['src/domain/classification.ts'],
+  mutate: ['src/http/auth.ts', 'src/http/issuer-keys.ts', 'src/domain/classification.ts', 'src/cli/redaction.ts'],
   testRunner: 'jest',
   testRunnerNodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
   jest: { projectType: 'custom', configFile: 'jest.mutation.config.mjs', enableFindRelatedTests: false },

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { attemptResult, createClassifier, delayAfter, needsStatusRead } from '../../src/domain/classification.js';
+import {
+  attemptResult,
+  createClassifier,
+  delayAfter,
+  needsStatusRead,
+  publishedRules,
+  refusesReading,
+} from '../../src/domain/classification.js';
 import { meanings } from '../../src/domain/meaning.js';
 
 const classify = createClassifier();
@@ -112,6 +119,23 @@ describe('an answer of the bank', () => {
     expect(needsStatusRead(null)).toBe(false);
   });
 
+  it('of a status that HTTP does not know is tried again', () => {
+    for (const httpStatus of [0, 600, 999]) expect([httpStatus, classify(httpStatus, null)]).toEqual([httpStatus, 'unwell']);
+  });
+
+  it('has a line in the table for every family of statuses', () => {
+    const families = publishedRules
+      .filter(({ httpStatus }) => typeof httpStatus === 'string')
+      .map(({ httpStatus, meaning }) => [httpStatus, meaning]);
+    expect(Object.fromEntries(families)).toEqual({
+      '1xx': 'unwell',
+      '2xx': 'unlocked',
+      '3xx': 'unwell',
+      '4xx': 'refused',
+      '5xx': 'unwell',
+    });
+  });
+
   it('has a meaning whatever its status and code', () => {
     fc.assert(
       fc.property(anyStatus, anyCode, (httpStatus, code) => {
@@ -171,6 +195,11 @@ describe('a stale token', () => {
 });
 
 describe('every meaning', () => {
+  it('refuses a read of the lock status for good exactly where it refuses an attempt, and where a new token did not help', () => {
+    const refusing = ['stale_token', 'forbidden', 'no_such_customer', 'bad_request', 'refused'];
+    expect(meanings.filter(refusesReading).toSorted()).toEqual(refusing.toSorted());
+  });
+
   it('waits exactly where it is not final', () => {
     for (const meaning of meanings) {
       const isFinal = ['succeeded', 'rejected'].includes(attemptResult(meaning, undefined));
@@ -180,6 +209,26 @@ describe('every meaning', () => {
 });
 
 describe('overrides from configuration', () => {
+  it('of a whole status leave each code that is published for it its meaning', () => {
+    const exact = publishedRules.filter(({ code }) => code !== undefined);
+    expect(exact.length).toBeGreaterThan(15);
+    for (const { httpStatus, code = '', meaning } of exact) {
+      expect(typeof httpStatus).toBe('number');
+      const overridden = createClassifier([{ httpStatus, meaning: meaning === 'refused' ? 'unwell' : 'refused' }]);
+      expect([httpStatus, code, overridden(Number(httpStatus), code)]).toEqual([httpStatus, code, meaning]);
+    }
+    const published = (code: string) => exact.filter((rule) => rule.code === code).map(({ httpStatus, meaning }) => [httpStatus, meaning]);
+    expect(publishedCodes.filter((code) => published(code).length === 0)).toEqual(['UXU_99999']);
+    expect(published('UXU_10002')).toEqual([
+      [400, 'forbidden'],
+      [403, 'forbidden'],
+    ]);
+    expect(published('UXU_10000')).toEqual([
+      [400, 'no_such_customer'],
+      [404, 'no_such_customer'],
+    ]);
+  });
+
   it('come before the published rule for the same status and code', () => {
     const overridden = createClassifier([{ httpStatus: 400, code: 'UXU_10003', meaning: 'forbidden' }]);
     expect(overridden(400, 'UXU_10003')).toBe('forbidden');
