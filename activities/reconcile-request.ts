@@ -2,7 +2,8 @@ import { log } from '@temporalio/activity';
 import { AuditConflictError, type AuditLog } from '../src/audit/audit-log.js';
 import type { AuditEvent, JsonObject } from '../src/domain/audit-event.js';
 import type { Observer, ReconcilerFinding } from '../src/domain/observer.js';
-import { mendedIn, proposalFromRecord, RECONCILER, sameSubject, subjectOnRecord } from '../src/domain/reconciliation.js';
+import { operatorCancelled, proposalFromRecord } from '../src/domain/proposal.js';
+import { mendedIn, RECONCILER, sameSubject, subjectOnRecord } from '../src/domain/reconciliation.js';
 import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
 import { unlockWorkflowId, type UnlockSubject } from '../src/domain/unlock-request.js';
 import type { Upstream } from '../src/upstream/index.js';
@@ -92,13 +93,14 @@ async function mend(parts: ReconcilerParts, found: Case): Promise<Mending> {
 
 /** Ends the request with what the record bears out. */
 async function end({ upstream, reconciler }: ReconcilerParts, { state, events, subject, recorder }: Case): Promise<Mending> {
-  const asked = events.some(({ action }) => action === 'customer.unlock.cancel_requested');
-  const cancelRequested = asked || (state.kind === 'closed' && state.cancelRequested);
+  const closed = state.kind === 'closed' ? state : null;
+  const cancelRequested = operatorCancelled(events) || closed?.cancelRequested === true;
+  const maxAttempts = closed?.request?.budget.maxAttempts ?? null;
   const settling = await settleRequest({
     upstream,
     recorder,
     subject,
-    propose: (record) => proposalFromRecord(record, cancelRequested),
+    propose: (record) => proposalFromRecord(record, { cancelRequested, maxAttempts }),
     mayAskAgain: (record) => askedInVainForMs(record) < reconciler.unavailableAfterMs,
   });
   if (settling.kind === 'settled') return { kind: 'mended' };

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../src/audit/audit-log.js';
 import type { Proposal } from '../src/domain/outcome.js';
+import { proposalFromRecord } from '../src/domain/proposal.js';
 import type { UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import type { Upstream } from '../src/upstream/index.js';
@@ -28,11 +29,14 @@ export async function recordOutcome(
   const recorder = createRecorder(audit, request, execution);
   const held = execution.unrecorded();
   if (held !== null && !isOnRecord((await recorder.read()).record, held)) await putOnRecord(recorder, held, execution, request.budget);
+  // An execution may have died between what it recorded and its report: the record may know better than whoever stopped the request.
+  const wasStopped = proposal === 'cancelled' || proposal === 'failed';
+  const { maxAttempts } = request.budget;
   const settling = await settleRequest({
     upstream,
     recorder,
     subject: request,
-    propose: () => proposal,
+    propose: (record) => (wasStopped ? proposalFromRecord(record, { cancelRequested: proposal === 'cancelled', maxAttempts }) : proposal),
     mayAskAgain: (record) => readsInVain(record) + 1 < UNKNOWN_READS,
   });
   if (settling.kind === 'settled') return settling.result;

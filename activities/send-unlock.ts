@@ -5,14 +5,14 @@ import { attemptResult, refusesReading } from '../src/domain/classification.js';
 import type { Outcome } from '../src/domain/outcome.js';
 import { foundNotLocked } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
-import { noAnswer, withoutToken, type Upstream } from '../src/upstream/index.js';
+import { noAnswer, withoutToken, type BankAnswer, type BankToken, type Upstream } from '../src/upstream/index.js';
 import { isOnRecord, putOnRecord } from './answer.js';
 import type { SendReport, SendTurn, UnrecordedAnswer } from './contract.js';
 import type { Execution } from './execution.js';
 import { failureTypes, tryAgain, tryBankAgain } from './failures.js';
 import { closeOpenAttempts, PUT_LEAVES_WITHIN_MS } from './in-flight.js';
 import { createRecorder } from './recorder.js';
-import { takeTurn, takeTurnOrTryAgain } from './turn-at-the-bank.js';
+import { takeTurn, takeTurnOrTryAgain, type BankTurn } from './turn-at-the-bank.js';
 
 interface Parts {
   readonly upstream: Upstream;
@@ -72,24 +72,28 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
       occurredAt: new Date(),
     });
     if (attempt === null) continue;
-    const leaveWithinMs = () => PUT_LEAVES_WITHIN_MS - (execution.elapsedMs() - claimingMs);
-    await turnAtBank.comes(0);
-    const inTurn = !turnAtBank.isOver() || (await anotherTurn(leaveWithinMs()));
-    // A process that was stopped between claim and PUT must not undo what happened meanwhile.
-    const tooLate = expired() || leaveWithinMs() < 0 || !inTurn;
-    const answer = tooLate
-      ? noAnswer('not_sent', 'the attempt was not sent: its time was over', 0)
-      : await upstream.unlock({ customerId, correlationId, leavesWithinMs: Math.min(leaveWithinMs(), timeLeftMs()) }, got.token);
+    const answer = await putInTurn(turnAtBank, got.token, () =>
+      Math.min(PUT_LEAVES_WITHIN_MS - (execution.elapsedMs() - claimingMs), timeLeftMs()),
+    );
     const result = attemptResult(answer.meaning, review.previous);
     return concludeAttempt({ attempt, result, answer, answeredAt: new Date().toISOString() });
   }
   throw tryAgain({ type: failureTypes.attemptInFlight, message: 'another execution holds this unlock', delayMs: upstream.timeoutMs });
 
-  /** For a claim that took so long that its turn is over; without one the PUT does not leave. */
-  async function anotherTurn(withinMs: number): Promise<boolean> {
-    const turnAtBank = await takeTurn(pace, request.institutionId, withinMs).catch(() => null);
-    await turnAtBank?.comes(0);
-    return turnAtBank?.isOver() === false;
+  /**
+   * Sends the claimed attempt's PUT in its turn. Where the turn is over before the PUT is on its way, by a slow claim or while it waited for a
+   * connection, it takes another one: no byte has left then. What was stopped between claim and PUT must not undo what happened meanwhile.
+   */
+  async function putInTurn(firstTurn: BankTurn, token: BankToken, leftMs: () => number): Promise<BankAnswer> {
+    let answer = noAnswer('not_sent', 'the attempt was not sent: its time was over', 0);
+    for (let bankTurn: BankTurn | null = firstTurn; bankTurn !== null;) {
+      await bankTurn.comes(0);
+      const leavesWithinMs = Math.min(leftMs(), bankTurn.leftMs());
+      if (leavesWithinMs >= 0) answer = await upstream.unlock({ customerId, correlationId, leavesWithinMs }, token);
+      if (answer.meaning !== 'not_sent' || bankTurn.leftMs() >= 0 || leftMs() <= 0) break;
+      bankTurn = await takeTurn(pace, request.institutionId, leftMs()).catch(() => null);
+    }
+    return answer;
   }
 
   /** What stands in the way of a PUT whatever is on record; null: nothing. */

@@ -6,12 +6,12 @@ import { failureTypes, tryAgain } from './failures.js';
 export interface BankTurn {
   /** Resolves `aheadMs` before it comes, or at once where that is over. */
   comes(aheadMs: number): Promise<void>;
-  /** True once so much time has passed since that the PUT needs another turn. */
-  isOver(): boolean;
+  /** Within how many milliseconds the PUT must be on its way; below zero it needs another turn. */
+  leftMs(): number;
 }
 
 /** Where no rate is set it is always one's turn. */
-const always: BankTurn = { comes: async () => undefined, isOver: () => false };
+const always: BankTurn = { comes: async () => undefined, leftMs: () => Infinity };
 
 /** The least that is waited for a turn within an execution; for a later one Temporal's retry policy brings it back. */
 const PATIENCE_MS = 1_500;
@@ -33,7 +33,7 @@ export async function takeTurn(pace: Pace | undefined, institutionId: string, wi
       const leftMs = comesMs - aheadMs - performance.now();
       if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.ceil(leftMs)));
     },
-    isOver: () => performance.now() - turnMs > pace.lateMs,
+    leftMs: () => turnMs + pace.lateMs - performance.now(),
   };
 }
 

@@ -30,7 +30,14 @@ const rate = z
   .string()
   .regex(/^\d+(\.\d+)?$/, 'must be a number')
   .transform(Number)
-  .pipe(z.number().min(0.01).max(10_000));
+  // At 2.5 a second the third PUT would leave within the second of the first one.
+  .pipe(
+    z
+      .number()
+      .min(0.01)
+      .max(10_000)
+      .refine((perSecond) => perSecond < 1 || Number.isInteger(perSecond), 'must be a whole number, or below 1'),
+  );
 const versionPart = text.regex(/^[\w-][\w.-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, dashes and underscores');
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const httpUrl = z

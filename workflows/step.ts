@@ -81,6 +81,7 @@ export async function runStep<Report>(step: Step<Report>): Promise<Report | Give
   root.cancelRequested.catch(() => scope.cancel());
   const work = scope.run(async () => step.run(regular, turn));
   let unrecorded = turn.unrecorded ?? null;
+  let ranOut = false;
   try {
     if (!patched('a-paused-step-ends-after-the-deadline')) return await work;
     const ended = await untilOverdue(work, deadlineMs + budget.activityTimeoutMs);
@@ -88,9 +89,10 @@ export async function runStep<Report>(step: Step<Report>): Promise<Report | Give
     scope.cancel();
   } catch (error) {
     unrecorded = nextTurn(error).unrecorded ?? unrecorded;
+    ranOut = isOverdue(error);
   }
-  // A retryable failure that follows a request to cancel is not retried: it arrives as a failure.
-  return { kind: root.consideredCancelled ? 'cancelled' : 'failed', unrecorded };
+  // A retryable failure that follows a request to cancel is not retried: it arrives as a failure. One that came after the deadline changes nothing.
+  return { kind: root.consideredCancelled && !ranOut ? 'cancelled' : 'failed', unrecorded };
 }
 
 /**
@@ -114,6 +116,12 @@ async function untilOverdue<Report>(work: Promise<Report>, endMs: number): Promi
   } finally {
     alarm.cancel();
   }
+}
+
+/** True where Temporal ended a regular activity because its deadline had passed, or would have before the next try. */
+function isOverdue(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  return error.retryState === 'TIMEOUT' || (error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_CLOSE');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PrismaClient } from '../../generated/prisma/client.js';
+import { repeated } from './repeat.js';
 
 /** A turn that was taken; times in milliseconds. */
 export interface TakenTurn {
@@ -44,7 +45,8 @@ export function createPace({ prisma, maxPerSecond }: PaceParts): Pace {
   return {
     lateMs: LATE_MS,
     apartMs,
-    async takeTurn(institutionId, withinMs) {
+    // One that was taken twice over a broken connection goes unused: slower, never faster.
+    takeTurn: repeated(async (institutionId: string, withinMs: number) => {
       const beyondMs = withinMs + apartMs + CLOCK_SET_BACK_MS;
       // One statement: whoever comes second waits for the row, and finds it as the first one left it.
       const [turn] = taken.parse(
@@ -62,6 +64,6 @@ export function createPace({ prisma, maxPerSecond }: PaceParts): Pace {
             (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::float8 AS "queuedMs"`,
       );
       return turn ?? null;
-    },
+    }),
   };
 }

@@ -1,23 +1,6 @@
 import type { AuditAction, AuditEvent } from './audit-event.js';
-import { refusesReading } from './classification.js';
-import { meanings } from './meaning.js';
-import type { Outcome, Proposal, Verification } from './outcome.js';
-import { foundNotLocked, type UnlockRecord } from './unlock-record.js';
+import type { Outcome, Verification } from './outcome.js';
 import type { UnlockSubject } from './unlock-request.js';
-
-/**
- * What the record bears out of a request whose workflow can no longer say how it ended. As the workflow would have: what a read of the
- * lock status found after the last attempt comes first, then a request to cancel.
- * @param cancelRequested whether somebody asked for the unlock to be cancelled
- */
-export function proposalFromRecord(record: UnlockRecord, cancelRequested: boolean): Proposal {
-  if (foundNotLocked(record)) return 'not_locked';
-  const lastAttempt = record.attempts.at(-1)?.attempt ?? 0;
-  const lastRead = record.statusChecks.filter(({ metadata }) => metadata.afterAttempt === lastAttempt).at(-1);
-  const meaning = meanings.find((known) => known === lastRead?.metadata.meaning);
-  if (meaning !== undefined && refusesReading(meaning)) return 'rejected';
-  return cancelRequested ? 'cancelled' : 'failed';
-}
 
 /** The value of `metadata.recordedBy` in rows that the reconciler wrote in place of a request's own workflow. */
 export const RECONCILER = 'reconciler';

@@ -94,19 +94,34 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
       const { correlationId } = act;
       const execution = await subjectOf(act);
       const asked = await put(act, execution);
-      const done = await fromTemporal(executions.operate(act.action, execution));
+      const done = await onceOnRecord(MAY_BE_DONE, fromTemporal(executions.operate(act.action, execution)));
       if (done === 'nothing_there') {
-        await put(act, execution, { carriedOut: false, act: asked });
-        const { completed } = await recordOf(correlationId);
+        const told = put(act, execution, { carriedOut: false, act: asked }).then(() => recordOf(correlationId));
+        const { completed } = await onceOnRecord(MAY_BE_DONE, told);
         throw completed === null ? nothingToActOn('The step that it was meant for has just ended.') : endedProblem(completed);
       }
       const after = await desk.look(correlationId, act.institutionId).catch((error: unknown) => {
         log.warn({ err: error, correlationId }, 'an action was carried out, and how the request stands cannot be told');
         return null;
       });
-      return after ?? { record: await recordOf(correlationId), request: execution.request, execution: null };
+      return after ?? { record: await onceOnRecord(IS_DONE, recordOf(correlationId)), request: execution.request, execution: null };
     },
   };
+}
+
+const MAY_BE_DONE = 'The action is on record, and it is not known whether it was carried out.';
+const IS_DONE = 'The action is on record and was carried out; how the request stands now cannot be told.';
+
+/**
+ * What follows the row of an act: where it is not answered, the caller must not read that nothing was done.
+ * @throws Problem 503, which says what is known of the act; anything else as it came
+ */
+async function onceOnRecord<T>(whatIsKnown: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    if (!(error instanceof Problem) || error.code !== 'temporarily_unavailable') throw error;
+    const { code, headers, cause } = error;
+    throw new Problem(code, { detail: `${whatIsKnown} It may safely be sent again, which is recorded as another action.`, headers, cause });
+  });
 }
 
 /** Why an action means nothing to a request that is running; null: it does. */

@@ -8,6 +8,7 @@ import { createTokenSource, type TokenSource } from './token.js';
 export type { BankAnswer } from '../domain/bank-answer.js';
 export type { StatusReading } from './customers.js';
 export { noAnswer, withoutToken } from './customers.js';
+export type { BankToken } from './token.js';
 
 export interface UpstreamSettings {
   readonly baseUrl: string;

@@ -23,7 +23,7 @@ describe('with its processes killed, stopped and cut off', () => {
   it(
     'Latchkey brings every accepted unlock to one outcome, and bank, audit table, Temporal and callers agree',
     async () => {
-      const size = ['--unlocks', String(UNLOCKS), '--faults', String(FAULTS), '--seed', SEED];
+      const size = ['--unlocks', String(UNLOCKS), '--faults', String(FAULTS), '--seed', SEED, '--settle-seconds', '180'];
       const { PATH = '', HOME = '', TEMPORAL_CLI_PATH } = process.env;
       const env = { PATH, HOME, ...(TEMPORAL_CLI_PATH === undefined ? {} : { TEMPORAL_CLI_PATH }) };
       const args = ['--disable-warning=ExperimentalWarning', '--import', 'tsx', 'test/chaos/main.ts', ...size, '--settle-seconds', '180', '--json'];

@@ -15,6 +15,9 @@ export interface ChaosOptions {
   readonly keep: boolean;
 }
 
+/** After several lost attempts Temporal's time-out of a workflow task grows up to ten minutes. */
+const SETTLE_SECONDS = 900;
+
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
@@ -32,8 +35,7 @@ export function readOptions(argv: readonly string[]): ChaosOptions {
     .option('--faults <number>', 'faults injected meanwhile', wholeNumber, 20)
     .option('--seed <number>', 'what plan and moments follow from', wholeNumber, 1)
     .option('--in-flight <number>', 'unlock requests under way at once', wholeNumber, 60)
-    // Temporal waits up to ten minutes with a workflow task whose workers died again and again.
-    .option('--settle-seconds <number>', 'how long requests may take to end once the faults are over', wholeNumber, 900)
+    .option('--settle-seconds <number>', 'how long requests may take to end once the faults are over', wholeNumber, SETTLE_SECONDS)
     .option('--json', 'the result as JSON', false)
     .option('--keep', 'keep logs and evidence also where nothing was violated', false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

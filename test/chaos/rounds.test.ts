@@ -54,12 +54,14 @@ async function round(number: number): Promise<void> {
     `select count(*) filter (where action = 'customer.unlock.requested')::int as requests,
        count(*) filter (where action = 'customer.unlock.completed')::int as outcomes,
        count(*) filter (where action = 'customer.unlock.attempt_started')::int as attempts,
+       count(*) filter (where action = 'customer.unlock.attempt_finished' and metadata ->> 'meaning' is distinct from 'not_sent')::int as sent,
        count(distinct workflow_id || run_id)::int as workflows
      from audit_event where correlation_id = $1`,
     [correlationId],
   );
   const puts = latchkey.puts(correlationId);
-  expect(counts).toEqual({ requests: 1, outcomes: 1, workflows: 1, attempts: puts.length });
+  // An attempt that was held up for longer than a PUT may be, on a busy machine, is on record as not sent.
+  expect(counts).toEqual({ requests: 1, outcomes: 1, workflows: 1, attempts: expect.any(Number), sent: puts.length });
   expect(puts.filter(({ wasLocked }) => wasLocked === true)).toHaveLength(1);
   await eventually(async () => {
     const { count } = await latchkey.client.workflow.count(`WorkflowId = 'unlock-${correlationId}'`);

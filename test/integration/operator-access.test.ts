@@ -205,7 +205,8 @@ describe('while a part is away', () => {
     const door = await openDoorOf(latchkey.sandbox.institutionId, { executions });
     try {
       const token = await latchkey.sandbox.mintToken();
-      expect((await sendTo(door, 'pause', request.correlationId, token)).httpStatus).toBe(503);
+      const detail = expect.stringMatching(/on record.+not known whether it was carried out.+safely be sent again/);
+      expect(await sendTo(door, 'pause', request.correlationId, token)).toMatchObject({ httpStatus: 503, body: { detail } });
       expect(await request.acts()).toMatchObject([{ action: 'customer.unlock.paused', reason: REASON }]);
       // Away from the start: nothing is asked of it, and nothing recorded.
       expect((await sendTo(door, 'pause', request.correlationId, token)).httpStatus).toBe(503);
@@ -218,6 +219,31 @@ describe('while a part is away', () => {
     expect((await request.pending())?.paused).toBe(false);
     expect((await request.act('pause')).httpStatus).toBe(202);
     expect(await request.acts()).toHaveLength(2);
+    await request.act('cancel');
+    await request.handle.result();
+  });
+
+  it('an action that was carried out says so, though Postgres went before the answer could tell how the request stands', async () => {
+    const request = await waitingRequest('postgres-gone-afterwards');
+    const executions: UnlockExecutions = {
+      ...latchkey.executions,
+      async operate(action, execution) {
+        const done = await latchkey.executions.operate(action, execution);
+        wayToPostgres.cut();
+        return done;
+      },
+    };
+    const door = await openDoorOf(latchkey.sandbox.institutionId, { executions });
+    try {
+      const reply = await sendTo(door, 'pause', request.correlationId, await latchkey.sandbox.mintToken());
+      const detail = expect.stringMatching(/on record and was carried out.+safely be sent again/);
+      expect(reply).toMatchObject({ httpStatus: 503, headers: { 'retry-after': '5' }, body: { code: 'temporarily_unavailable', detail } });
+    } finally {
+      wayToPostgres.restore();
+      await door.close();
+    }
+    expect((await request.pending())?.paused).toBe(true);
+    expect(await request.acts()).toMatchObject([{ action: 'customer.unlock.paused' }]);
     await request.act('cancel');
     await request.handle.result();
   });

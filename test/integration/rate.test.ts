@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { createPace } from '../../src/audit/index.js';
 import { connectAudit } from '../../src/audit/connection.js';
 import { sendQueueBeside } from '../../src/temporal/settings.js';
@@ -177,6 +178,29 @@ describe('a turn at the bank', () => {
     expect(await paces[0]?.takeTurn('bank-one', 1_000)).toBeNull();
     expect(await paces[0]?.takeTurn('bank-two', 0)).toMatchObject({ waitMs: 0 });
     await Promise.all(connections.map(({ close }) => close()));
+    await database.drop();
+  });
+
+  it('is taken although the connection for it had broken', async () => {
+    const database = await createTestDatabase();
+    const { prisma, close } = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', poolSize: 1 });
+    const pace = createPace({ prisma, maxPerSecond: 10 });
+    await pace.takeTurn('bank-one', 1_000);
+    const other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+    // Within an open statement, so that no pool has noticed before.
+    await other.query('BEGIN; LOCK TABLE upstream_pace IN ACCESS EXCLUSIVE MODE');
+    const taken = pace.takeTurn('bank-one', 60_000);
+    await eventually(async () => {
+      const ended = await other.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      );
+      expect(ended.rowCount).toBe(1);
+    });
+    await other.query('COMMIT');
+    expect(await taken).not.toBeNull();
+    await other.end();
+    await close();
     await database.drop();
   });
 

@@ -94,7 +94,7 @@ function allowedOutcomes({ rows, given, limits }: Evidence, completed: Row): str
   // Temporal gives up where the next try would come after the deadline.
   const deadlineNear = completed.recordedAtMs > deadlineMs - limits.retryAfterMs - 1_000;
   const stopped = [
-    ...(given.cancelTried ? ['cancelled'] : []),
+    ...(given.cancelTried && attempts.length < limits.maxAttempts ? ['cancelled'] : []),
     ...(looks.some(({ httpStatus }) => httpStatus !== null && (refuses(httpStatus) || httpStatus === 401)) ? ['rejected'] : []),
     ...(attempts.length >= limits.maxAttempts || deadlineNear ? ['failed'] : []),
   ];
@@ -103,8 +103,7 @@ function allowedOutcomes({ rows, given, limits }: Evidence, completed: Row): str
     if (lastRejected) return ['rejected'];
     return completed.lockStatus === 'locked' ? stopped : ['failed'];
   }
-  if (attempts.length === 0 && looks.at(-1)?.lockStatus === 'not_locked')
-    return given.cancelTried ? ['not_locked', 'cancelled'] : ['not_locked'];
+  if (attempts.length === 0 && looks.at(-1)?.lockStatus === 'not_locked') return ['not_locked'];
   if (attempts.length > 0 && completed.lockStatus === 'not_locked') return ['not_locked'];
   return lastRejected ? ['rejected'] : stopped;
 }

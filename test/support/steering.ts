@@ -10,6 +10,12 @@ export const muchLater = { httpStatus: 429, headers: { 'Retry-After': '300' } };
 
 export const REASON = 'The bank says that it is back';
 
+/** The answer of an action that has nothing to act on. */
+export const nothing = (because: RegExp) => ({
+  httpStatus: 409,
+  body: { code: 'nothing_to_act_on', detail: expect.stringMatching(because) },
+});
+
 type Action = 'cancel' | 'retry-now' | 'pause' | 'resume';
 
 /** Unlock requests as an operator meets them. */

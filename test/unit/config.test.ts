@@ -85,7 +85,7 @@ describe('settings that were set', () => {
     ['UNLOCK_DEADLINE_MS', ['0', '15m', '604800001']],
     ['UPSTREAM_TIMEOUT_MS', ['0', 'NaN']],
     ['TEMPORAL_WORKER_BUILD_ID', ['a b', '.1', 'x'.repeat(129)]],
-    ['UPSTREAM_MAX_PER_SECOND', ['0', '-1', '1e3', 'five', '10001']],
+    ['UPSTREAM_MAX_PER_SECOND', ['0', '-1', '1e3', 'five', '10001', '1.5', '8.01']],
     ['DATABASE_URL', ['localhost:5432', 'mysql://h/db', 'postgres']],
     ['TEMPORAL_UI_URL', ['ui.example', 'ftp://ui.example']],
     ['NOT_LOCKED_POLICY', ['refuse', 'REJECT']],
