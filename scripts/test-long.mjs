@@ -1,4 +1,4 @@
-// What takes too long for every change: the big chaos runs, the model of the protocol, and many rounds of identical requests. Stops at the first failure.
+// What takes too long for every change: the big chaos runs, the model of the protocol, thousands of schemathesis' cases, and many rounds of identical requests. Stops at the first failure.
 import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 
@@ -8,6 +8,7 @@ const model = (seed) => ({ args: ['run', 'test:model', '--', '--runs', '100', '-
 const runs = [
   ...[1, 2, 3].map(chaos),
   ...[1, 2, 3].map(model),
+  { args: ['test', '--', 'test/schemathesis'], env: { LATCHKEY_SCHEMATHESIS_EXAMPLES: '400', LATCHKEY_SCHEMATHESIS_CASES: '5000' } },
   { args: ['test', '--', 'test/chaos/rounds'], env: { LATCHKEY_TEST_ROUNDS: '200' } },
 ];
 
