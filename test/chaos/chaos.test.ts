@@ -26,7 +26,7 @@ describe('with its processes killed, stopped and cut off', () => {
       const size = ['--unlocks', String(UNLOCKS), '--faults', String(FAULTS), '--seed', SEED, '--settle-seconds', '180'];
       const { PATH = '', HOME = '', TEMPORAL_CLI_PATH } = process.env;
       const env = { PATH, HOME, ...(TEMPORAL_CLI_PATH === undefined ? {} : { TEMPORAL_CLI_PATH }) };
-      const args = ['--disable-warning=ExperimentalWarning', '--import', 'tsx', 'test/chaos/main.ts', ...size, '--settle-seconds', '180', '--json'];
+      const args = ['--disable-warning=ExperimentalWarning', '--import', 'tsx', 'test/chaos/main.ts', ...size, '--json'];
       run = startProcess(process.execPath, args, { cwd: root, env });
       const code = await run.exitCode(LIMIT_MS);
       // What it says on the way comes before the result.
