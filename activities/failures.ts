@@ -2,6 +2,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { AuditConflictError, AuditRefusedError } from '../src/audit/audit-log.js';
 import { isDatabaseUnavailable, sqlStateOf } from '../src/audit/failures.js';
 import { delayAfter } from '../src/domain/classification.js';
+import { UnknownInstitutionError } from '../src/domain/institution.js';
 import { waitMs, type Wait } from '../src/domain/retry-after.js';
 import type { RetryBudget } from '../src/domain/unlock-request.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
@@ -26,6 +27,8 @@ export const failureTypes = {
   fault: 'LatchkeyFault',
   /** Rows that stand contradict what was to be written; nobody should retry that. */
   auditConflict: 'AuditConflict',
+  /** The request is for an institution that this worker does not serve; nobody should retry that. */
+  unknownInstitution: 'UnknownInstitution',
 } as const;
 
 interface TryAgain {
@@ -85,6 +88,9 @@ export function asFailure(error: unknown, execution: FailedExecution, budget: Re
   if (error instanceof CancelledFailure) return error;
   if (error instanceof AuditConflictError) {
     return ApplicationFailure.create({ type: failureTypes.auditConflict, message: error.message, nonRetryable: true });
+  }
+  if (error instanceof UnknownInstitutionError) {
+    return ApplicationFailure.create({ type: failureTypes.unknownInstitution, message: error.message, nonRetryable: true });
   }
   if (error instanceof ApplicationFailure) return carrying(error, execution.unrecorded());
   const wait: Wait = { kind: 'back_off', failures: execution.activityAttempt - 1, retryAfterMs: null };

@@ -50,12 +50,17 @@ type Mending = { readonly kind: 'mended' | 'again' } | { readonly kind: 'beyond_
 export async function reconcileRequest(parts: ReconcilerParts, correlationId: string, execution: Execution): Promise<'done' | 'again'> {
   // In this order: whatever closed it had written its rows before.
   const state = await parts.executions.stateOf(correlationId);
-  const { events, readAt } = await parts.audit.eventsOf(correlationId);
+  const request = state.kind === 'closed' ? state.request : null;
+  const institutionId = request?.institutionId ?? (await parts.audit.holderOf(correlationId));
+  if (institutionId === null) {
+    report(parts, 'not_mended', { correlationId, because: 'nothing that can be read says whom it was for' });
+    return 'done';
+  }
+  const { events, readAt } = await parts.audit.eventsOf(correlationId, institutionId);
   const record = unlockRecord(events);
   const open = record.completed === null;
   if (open && !isDue(state, events, readAt, parts.reconciler.afterMs)) return 'again';
 
-  const request = state.kind === 'closed' ? state.request : null;
   const onRecord = subjectOnRecord(events);
   const subject = onRecord ?? request;
   if (subject === null) {
@@ -76,7 +81,7 @@ export async function reconcileRequest(parts: ReconcilerParts, correlationId: st
     if (mending.kind === 'again') return 'again';
     if (mending.kind === 'beyond_mending') await tell(parts, found, 'not_mended', null, { because: mending.because });
   }
-  await tellWhatWasFound(parts, found, open ? (await parts.audit.eventsOf(correlationId)).events : events);
+  await tellWhatWasFound(parts, found, open ? (await parts.audit.eventsOf(correlationId, institutionId)).events : events);
   return 'done';
 }
 

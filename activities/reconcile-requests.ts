@@ -1,4 +1,5 @@
 import { log } from '@temporalio/activity';
+import { UnknownInstitutionError } from '../src/domain/institution.js';
 import type { Execution } from './execution.js';
 import { isAskingForAnotherTry } from './failures.js';
 import { reconcileRequest, type ReconcilerParts } from './reconcile-request.js';
@@ -20,6 +21,10 @@ export async function reconcileRequests(
     try {
       if ((await reconcileRequest(parts, correlationId, execution)) === 'again') again.push(correlationId);
     } catch (error) {
+      if (error instanceof UnknownInstitutionError) {
+        log.warn('a request of an institution that is not served cannot be looked into', { correlationId });
+        continue;
+      }
       // One that fails must not keep the others from being looked into.
       again.push(correlationId);
       if (isAskingForAnotherTry(error)) continue;

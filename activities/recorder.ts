@@ -135,7 +135,7 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockS
       return (await write('customer.unlock.reconciled', key, { attempt, metadata: { finding, ...about } })) === 'written';
     },
     async read() {
-      const { events, readAt } = await audit.eventsOf(correlationId);
+      const { events, readAt } = await audit.eventsOf(correlationId, institutionId);
       const record = unlockRecord(events);
       if (record.requested !== null && (record.requested.customerId !== customerId || record.requested.institutionId !== institutionId)) {
         throw new AuditConflictError('this correlationId is on record for another customer');

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { connectAudit } from '../src/audit/connection.js';
+import { bankAccount } from './bank-account.js';
 import { createAuditLog } from '../src/audit/index.js';
 import type { NewAuditEvent } from '../src/domain/audit-event.js';
 
@@ -47,7 +48,7 @@ export const floorAudit = {
     };
   },
   prisma: (databaseUrl: string): RecordEvent => {
-    const audit = createAuditLog(connectAudit({ databaseUrl, role: 'latchkey_app' }));
+    const audit = createAuditLog(connectAudit({ databaseUrl, role: 'latchkey_app', institutionId: bankAccount.institutionId }));
     return (event) => audit.append(event);
   },
 } as const;

@@ -64,7 +64,7 @@ async function standingRow(prisma: PrismaClient, event: NewAuditEvent): Promise<
   if (oncePerAttempt.includes(action)) likes.push({ action, correlationId, attempt });
   const rows = parseEvents(await prisma.auditEvent.findMany({ where: { OR: likes } }));
   const standing = rows.find((row) => row.id === id) ?? rows[0];
-  if (standing === undefined) throw new Error(`the ${action} was not written, yet no row stands in its way`);
+  if (standing === undefined) throw new AuditConflictError(`another ${action} stands on record, which another institution wrote`);
   return standing;
 }
 

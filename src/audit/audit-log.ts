@@ -2,7 +2,7 @@ import type { AuditAction, AuditEvent, NewAuditEvent } from '../domain/audit-eve
 import type { AttemptResult } from '../domain/attempt.js';
 import type { Outcome, Verification } from '../domain/outcome.js';
 
-/** Thrown where a row stands under the id that was to be written, and says something else. */
+/** Thrown where a row stands under the id that was to be written, and says something else, or is another institution's. */
 export class AuditConflictError extends Error {
   override readonly name = 'AuditConflictError';
 }
@@ -108,6 +108,18 @@ export interface Ending {
   readonly attempts: number;
 }
 
+/** What is known of one correlationId. */
+export interface Story {
+  /** In order of position. */
+  readonly events: AuditEvent[];
+  /** The database's clock at that moment. */
+  readonly readAt: Date;
+  /** Whether the database would take a row. */
+  readonly takesRows: boolean;
+  /** Whether another institution's unlock request has this correlationId; nothing more is told of it. */
+  readonly takenElsewhere: boolean;
+}
+
 /** The append-only log. Every write is one statement; when a promise resolves, the row is committed. Any write may be repeated. */
 export interface AuditLog {
   /**
@@ -126,16 +138,19 @@ export interface AuditLog {
    * has closed that attempt meanwhile (null): then its PUT must not leave any more.
    */
   claimAttempt(claim: AttemptClaim): Promise<number | null>;
-  /** Every row of one correlationId in order of position, the database's clock at that moment, and whether it would take a row. */
-  eventsOf(correlationId: string): Promise<{ readonly events: AuditEvent[]; readonly readAt: Date; readonly takesRows: boolean }>;
-  /** Rows of many correlationIds at once, in order of position. */
-  eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
+  /** Every row that the institution has of one correlationId. */
+  eventsOf(correlationId: string, institutionId: string): Promise<Story>;
+  /** The institution's rows of many correlationIds at once, in order of position. */
+  eventsOfAll(correlationIds: readonly string[], institutionId: string): Promise<AuditEvent[]>;
+  /** Which of the institutions served here has rows of this unlock request; null: none. */
+  holderOf(correlationId: string): Promise<string | null>;
   /** A page of events, newest first (by position, descending). */
   listEvents(page: Page<EventFilters, bigint>): Promise<AuditEvent[]>;
   /** A page of unlock requests, newest first. */
   listRequests(page: Page<RequestFilters, RequestPosition>): Promise<RequestSummary[]>;
   /**
-   * The requests of which a first row or an attempt was recorded and no end. It costs as much as there are beginnings within the limit.
+   * The requests of all institutions of which a first row or an attempt was recorded and no end. It costs as much as there are
+   * beginnings within the limit, which is each institution's.
    * @returns `scannedTo`: where the next call goes on; `more`: the limit was reached before the end
    */
   openRequests(
@@ -143,6 +158,16 @@ export interface AuditLog {
   ): Promise<{ readonly correlationIds: string[]; readonly scannedTo: bigint; readonly more: boolean }>;
   /** The ends of many requests at once; those that have none are left out. */
   endingsOf(correlationIds: readonly string[]): Promise<Ending[]>;
-  /** Resolves where the database answers, the migrations are there and rows can be read and written. */
+  /**
+   * Resolves where the database answers, the migrations are there and rows can be read and written.
+   * @param institutionId over whose connections; any, by default
+   */
+  ping(institutionId?: string): Promise<void>;
+}
+
+/** The same over one institution's connections: its rows are all there are, so that most calls need not name it. */
+export interface InstitutionLog extends Omit<AuditLog, 'eventsOf' | 'eventsOfAll' | 'ping'> {
+  eventsOf(correlationId: string): Promise<Story>;
+  eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
   ping(): Promise<void>;
 }

@@ -5,9 +5,11 @@ import { PrismaClient } from '../../generated/prisma/client.js';
 /** The roles that a process may take; null: as the login itself. */
 export type AuditRole = 'latchkey_app' | 'latchkey_auditor';
 
-interface ConnectionSettings {
+export interface ConnectionSettings {
   readonly databaseUrl: string;
   readonly role: AuditRole | null;
+  /** Whose rows are seen and written; left out: none, but for roles that see all. */
+  readonly institutionId?: string;
   /** Connections at most; 10 by default. */
   readonly poolSize?: number;
   /** How long to wait for a connection, a free one of the pool included; 3000 by default. */
@@ -26,13 +28,28 @@ export interface AuditConnection {
 
 /** Opens no connection by itself: the first statement does. */
 export function connectAudit(settings: ConnectionSettings): AuditConnection {
-  const { databaseUrl, role, poolSize = 10, connectTimeoutMs = 3000, statementTimeoutMs = 5000, onError = () => {} } = settings;
+  const {
+    databaseUrl,
+    role,
+    institutionId,
+    poolSize = 10,
+    connectTimeoutMs = 3000,
+    statementTimeoutMs = 5000,
+    onError = () => {},
+  } = settings;
   const { connectionString, options } = apartFromOptions(databaseUrl);
   const adapter = new PrismaPg(
     {
       connectionString,
       // The server applies the last of two: the role that a process is meant to run as wins over the URL's.
-      options: [options, role && `-c role=${role}`, '-c default_transaction_isolation=read\\ committed'].filter(Boolean).join(' '),
+      options: [
+        options,
+        role && `-c role=${role}`,
+        institutionId && `-c latchkey.institution_id=${quotedOption(institutionId)}`,
+        '-c default_transaction_isolation=read\\ committed',
+      ]
+        .filter(Boolean)
+        .join(' '),
       application_name: role?.replace('_', '-') ?? 'latchkey',
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
@@ -50,6 +67,11 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
   );
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
   return { prisma, close: () => prisma.$disconnect() };
+}
+
+// Blanks part the options, and a backslash takes the next character as it stands.
+function quotedOption(value: string): string {
+  return value.replace(/[\s\\]/g, String.raw`\$&`);
 }
 
 // In the driver the URL's own `options` would replace the ones given beside it, the role among them.

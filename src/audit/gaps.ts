@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { PrismaClient } from '../../generated/prisma/client.js';
 import { outcomes } from '../domain/outcome.js';
-import type { AuditLog } from './audit-log.js';
+import type { InstitutionLog } from './audit-log.js';
 
 const slices = z.tuple([z.object({ scannedTo: z.bigint().nullable(), scanned: z.number(), correlationIds: z.array(z.string()) })]);
 const endings = z.array(z.object({ correlationId: z.string(), outcome: z.enum(outcomes), attempts: z.number() }));
 
 /** The reads by which the reconciler finds what has no end; see `AuditLog`. */
-export function createGapReads({ prisma }: { readonly prisma: PrismaClient }): Pick<AuditLog, 'openRequests' | 'endingsOf'> {
+export function createGapReads({ prisma }: { readonly prisma: PrismaClient }): Pick<InstitutionLog, 'openRequests' | 'endingsOf'> {
   return {
     openRequests: async ({ after, olderThanMs, limit }) => {
       const [{ scannedTo, scanned, correlationIds }] = slices.parse(await openingsWithoutEnd(prisma, after, olderThanMs, limit));

@@ -1,7 +1,7 @@
 import type { PrismaClient } from '../../generated/prisma/client.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
 import { createAppend } from './append.js';
-import type { AuditLog } from './audit-log.js';
+import type { InstitutionLog } from './audit-log.js';
 import { createClaimAttempt } from './claim.js';
 import { createGapReads } from './gaps.js';
 import { createLine } from './line.js';
@@ -10,31 +10,34 @@ import { observed } from './observed.js';
 import { createReads } from './read.js';
 import { repeated } from './repeat.js';
 
-export type { AuditLog } from './audit-log.js';
+export type { InstitutionLog } from './audit-log.js';
 export { createPace } from './pace.js';
 export { createRateLimitCounts } from './rate-limit-counts.js';
 
 interface AuditLogParts {
   readonly prisma: PrismaClient;
   readonly observer?: Observer;
+  /** Lists under way at once; 4 by default. */
+  readonly listsAtOnce?: number;
 }
 
-/** Of the pool's ten connections: however slow lists are, unlock requests find one. */
+/** Of a pool of ten connections: however slow lists are, unlock requests find one. */
 const LISTS_AT_ONCE = 4;
 const LISTS_WAIT_MS = 3_000;
 
-/** The audit log over a connection that may insert and select (`latchkey_app`). */
-export function createAuditLog({ prisma, observer = silentObserver }: AuditLogParts): AuditLog {
+/** One institution's part of the audit log, over connections that may insert and select its rows (`latchkey_app`). */
+export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce = LISTS_AT_ONCE }: AuditLogParts): InstitutionLog {
   const reads = createReads({ prisma });
   const lists = createLists({ prisma });
   const gaps = createGapReads({ prisma });
   const [listEvents, listRequests] = [repeated(lists.listEvents), repeated(lists.listRequests)];
-  const inLine = createLine({ atOnce: LISTS_AT_ONCE, limitMs: LISTS_WAIT_MS });
+  const inLine = createLine({ atOnce: listsAtOnce, limitMs: LISTS_WAIT_MS });
   const writes = { append: repeated(createAppend({ prisma })), claimAttempt: repeated(createClaimAttempt({ prisma })) };
   return {
     ...observed(writes, observer),
     eventsOf: repeated(reads.eventsOf),
     eventsOfAll: repeated(reads.eventsOfAll),
+    holderOf: repeated(reads.holderOf),
     ping: repeated(reads.ping),
     listEvents: (page) => inLine(() => listEvents(page)),
     listRequests: (page) => inLine(() => listRequests(page)),

@@ -1,33 +1,54 @@
 import { z } from 'zod';
 import { Prisma, type PrismaClient } from '../../generated/prisma/client.js';
-import type { AuditLog } from './audit-log.js';
+import type { AuditAction } from '../domain/audit-event.js';
+import type { InstitutionLog } from './audit-log.js';
 import { eventColumns, parseEvents } from './row.js';
 
-const clocked = z.array(z.looseObject({ readAt: z.date(), takesRows: z.boolean(), id: z.string().nullable() }));
+const clocked = z.array(z.looseObject({ readAt: z.date(), takesRows: z.boolean(), taken: z.boolean(), id: z.string().nullable() }));
+const holders = z.array(z.object({ institutionId: z.string() }));
 
-const takesRows = "current_setting('transaction_read_only') = 'off' AND has_any_column_privilege('audit_event', 'INSERT')";
+/** As `correlation_id_is_taken` has them. */
+const takingActions: readonly AuditAction[] = ['customer.unlock.requested', 'customer.unlock.completed'];
+
+const takesRowsNow = "current_setting('transaction_read_only') = 'off' AND has_any_column_privilege('audit_event', 'INSERT')";
 
 /** The reads by which an unlock request's story is told; see `AuditLog`. */
-export function createReads({ prisma }: { readonly prisma: PrismaClient }): Pick<AuditLog, 'eventsOf' | 'eventsOfAll' | 'ping'> {
+export function createReads({
+  prisma,
+}: {
+  readonly prisma: PrismaClient;
+}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'holderOf' | 'ping'> {
   return {
     eventsOf: async (correlationId) => {
       // All in one round trip; with no row there is still the clock.
       const rows = clocked.parse(
         await prisma.$queryRaw`
-          SELECT now.read_at AS "readAt", now.takes_rows AS "takesRows", ${Prisma.raw(eventColumns)}
-          FROM (SELECT clock_timestamp() AS read_at, ${Prisma.raw(takesRows)} AS takes_rows) now
+          SELECT now.read_at AS "readAt", now.takes_rows AS "takesRows", now.taken, ${Prisma.raw(eventColumns)}
+          FROM (SELECT clock_timestamp() AS read_at, ${Prisma.raw(takesRowsNow)} AS takes_rows,
+            correlation_id_is_taken(${correlationId}::uuid) AS taken) now
           LEFT JOIN audit_event e ON e.correlation_id = ${correlationId}::uuid
           ORDER BY e.position`,
       );
       const [first] = rows;
       if (first === undefined) throw new Error('the database told no time');
-      return { events: parseEvents(rows.filter(({ id }) => id !== null)), readAt: first.readAt, takesRows: first.takesRows };
+      const { readAt, takesRows, taken } = first;
+      const events = parseEvents(rows.filter(({ id }) => id !== null));
+      return { events, readAt, takesRows, takenElsewhere: taken && !events.some(({ action }) => takingActions.includes(action)) };
     },
 
     eventsOfAll: async (correlationIds) => {
       if (correlationIds.length === 0) return [];
       const where = { correlationId: { in: [...correlationIds] } };
       return parseEvents(await prisma.auditEvent.findMany({ where, orderBy: { position: 'asc' } }));
+    },
+
+    holderOf: async (correlationId) => {
+      const [holder] = holders.parse(
+        await prisma.$queryRaw`
+          SELECT e.institution_id AS "institutionId" FROM audit_event e
+          WHERE e.correlation_id = ${correlationId}::uuid AND e.action LIKE 'customer.unlock.%' ORDER BY e.position LIMIT 1`,
+      );
+      return holder?.institutionId ?? null;
     },
 
     ping: async () => {

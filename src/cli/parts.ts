@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ReconcilerSettings } from '../../activities/index.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { connectAudit, type AuditConnection } from '../audit/connection.js';
-import { createAuditLog } from '../audit/index.js';
+import { connectInstitutions, createAuditLogByInstitution, type InstitutionConnections } from '../audit/by-institution.js';
 import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
@@ -45,26 +45,45 @@ export function reconcilerSettings({ RECONCILE_AFTER_MS, UNLOCK_DEADLINE_MS }: C
 
 /** @throws TypeError where a part that needs a database was composed without one */
 export function openAuditLog({ observer, ...parts }: AuditLogParts): AuditLog {
-  return createAuditLog({ prisma: openDatabase(parts), observer });
+  return createAuditLogByInstitution({ connections: openInstitutions(parts), observer });
 }
 
-interface DatabaseParts extends Omit<AuditLogParts, 'observer'> {
-  /** Connections at most; as many as a pool has by default. */
-  readonly poolSize?: number;
+type DatabaseParts = Omit<AuditLogParts, 'observer'>;
+
+/**
+ * Connections for each institution that is served.
+ * @throws TypeError where a part that needs a database was composed without one
+ */
+export function openInstitutions({ closers, ...parts }: DatabaseParts): InstitutionConnections {
+  const connections = connectInstitutions({ ...databaseSettings(parts), institutionIds: institutionIds(parts.config) });
+  closers.add('database connections', () => connections.close());
+  return connections;
 }
 
-/** @throws TypeError where a part that needs a database was composed without one */
-export function openDatabase({ config, log, closers, ...size }: DatabaseParts): AuditConnection['prisma'] {
-  if (config.DATABASE_URL === undefined) throw new TypeError('DATABASE_URL is not set');
-  const { prisma, close } = connectAudit({
-    ...size,
-    databaseUrl: config.DATABASE_URL,
-    // A login of its own has rights of its own; the one login for everything takes the lesser role.
-    role: config.MIGRATE_DATABASE_URL === undefined ? 'latchkey_app' : null,
-    onError: (error) => log.warn({ error: error.name }, 'an idle database connection broke'),
-  });
+/**
+ * Connections for what belongs to no institution.
+ * @throws TypeError where a part that needs a database was composed without one
+ */
+export function openDatabase({ closers, poolSize, ...parts }: DatabaseParts & { readonly poolSize: number }): AuditConnection['prisma'] {
+  const { prisma, close } = connectAudit({ ...databaseSettings(parts), poolSize });
   closers.add('database connections', close);
   return prisma;
+}
+
+function databaseSettings({ config, log }: Pick<DatabaseParts, 'config' | 'log'>) {
+  if (config.DATABASE_URL === undefined) throw new TypeError('DATABASE_URL is not set');
+  return {
+    databaseUrl: config.DATABASE_URL,
+    // A login of its own has rights of its own; the one login for everything takes the lesser role.
+    role: config.MIGRATE_DATABASE_URL === undefined ? ('latchkey_app' as const) : null,
+    onError: (error: Error) => log.warn({ error: error.name }, 'an idle database connection broke'),
+  };
+}
+
+/** @throws TypeError where a part that serves an institution was composed without one */
+function institutionIds({ UPSTREAM_INSTITUTION_ID }: Config): string[] {
+  if (UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('the institution is not set');
+  return [UPSTREAM_INSTITUTION_ID];
 }
 
 /** Temporal's standard environment, but for address and namespace, which may be the embedded server's, and the key, which may stand in a file. */
@@ -108,14 +127,14 @@ const ISSUER_BODY_LIMIT_BYTES = 256 * 1024;
 
 /** @throws TypeError where issuer or institution were left out of the settings */
 export function authenticator(config: Config): Authenticator {
-  const { AUTH_ISSUER, UPSTREAM_INSTITUTION_ID } = config;
-  if (AUTH_ISSUER === undefined || UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('issuer or institution is not set');
+  const { AUTH_ISSUER } = config;
+  if (AUTH_ISSUER === undefined) throw new TypeError('AUTH_ISSUER is not set');
   return createAuthenticator({
     issuer: AUTH_ISSUER,
     audience: config.AUTH_AUDIENCE ?? DEFAULT_AUDIENCE,
     jwksUrl: config.AUTH_JWKS_URL ?? null,
     tokenTyp: config.AUTH_TOKEN_TYP,
-    allowedInstitutions: [UPSTREAM_INSTITUTION_ID],
+    allowedInstitutions: institutionIds(config),
     fetch: createFetch({
       policy: { privateHosts: privateHosts(config), ca: null, clientCertificate: null },
       urls: [AUTH_ISSUER, config.AUTH_JWKS_URL ?? AUTH_ISSUER],

@@ -1,7 +1,8 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
-import { createAuditLog, createPace } from '../audit/index.js';
+import { createAuditLogByInstitution } from '../audit/by-institution.js';
+import { createPace } from '../audit/index.js';
 import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createTemporalClient } from '../temporal/client.js';
@@ -10,7 +11,7 @@ import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../tempora
 import { createUpstream } from '../upstream/index.js';
 import type { Closers } from './closers.js';
 import { startMonitoring } from './monitoring.js';
-import { bankPolicy, dataConverter, openDatabase, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
+import { bankPolicy, dataConverter, openInstitutions, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
 import { stopTimes } from './stopping.js';
 
 interface WorkerParts {
@@ -42,7 +43,7 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
   }
   let polls = () => false;
   const { observer } = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
-  const prisma = openDatabase({ config, log, closers });
+  const connections = openInstitutions({ config, log, closers });
   const maxPerSecond = config.UPSTREAM_MAX_PER_SECOND ?? null;
   const upstream = createUpstream({
     baseUrl: UPSTREAM_BASE_URL,
@@ -70,12 +71,12 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     settings,
     activities: createActivities({
       upstream,
-      audit: createAuditLog({ prisma, observer }),
+      audit: createAuditLogByInstitution({ connections, observer }),
       executions: createExecutions({ client: temporal.client }),
       observer,
       reconciler: reconcilerSettings(config),
       handOver: graceIsOver.signal,
-      ...(maxPerSecond === null ? {} : { pace: createPace({ prisma, maxPerSecond }) }),
+      ...(maxPerSecond === null ? {} : { pace: createPace({ prisma: connections.of(UPSTREAM_INSTITUTION_ID), maxPerSecond }) }),
     }),
     maxSendsPerSecond: maxPerSecond,
     version: workerVersion(config),

@@ -42,13 +42,14 @@ export interface OperatorDesk {
 }
 
 export function createOperatorDesk({ audit, executions, desk, log }: OperatorDeskParts): OperatorDesk {
-  async function recordOf(correlationId: string) {
-    return unlockRecord((await fromAudit(audit.eventsOf(correlationId))).events);
+  async function recordOf({ correlationId, institutionId }: Pick<Act, 'correlationId' | 'institutionId'>) {
+    return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
   }
 
   /** @throws Problem where there is nothing that the action could be done to */
-  async function subjectOf({ action, correlationId, institutionId }: Act): Promise<UnlockExecution> {
-    const record = await recordOf(correlationId);
+  async function subjectOf(act: Act): Promise<UnlockExecution> {
+    const { action, correlationId, institutionId } = act;
+    const record = await recordOf(act);
     const execution = record.completed === null ? await fromTemporal(executions.find(correlationId)) : null;
     const owner = record.requested ?? record.completed ?? execution?.request;
     if (owner?.institutionId !== institutionId) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
@@ -57,7 +58,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
       if (objection === null) return execution;
       throw nothingToActOn(objection);
     }
-    throw endedProblem(execution === null ? record.completed : (await recordOf(correlationId)).completed);
+    throw endedProblem(execution === null ? record.completed : (await recordOf(act)).completed);
   }
 
   /** @returns the row's id */
@@ -96,7 +97,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
       const asked = await put(act, execution);
       const done = await onceOnRecord(MAY_BE_DONE, fromTemporal(executions.operate(act.action, execution)));
       if (done === 'nothing_there') {
-        const told = put(act, execution, { carriedOut: false, act: asked }).then(() => recordOf(correlationId));
+        const told = put(act, execution, { carriedOut: false, act: asked }).then(() => recordOf(act));
         const { completed } = await onceOnRecord(MAY_BE_DONE, told);
         throw completed === null ? nothingToActOn('The step that it was meant for has just ended.') : endedProblem(completed);
       }
@@ -104,7 +105,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
         log.warn({ err: error, correlationId }, 'an action was carried out, and how the request stands cannot be told');
         return null;
       });
-      return after ?? { record: await onceOnRecord(IS_DONE, recordOf(correlationId)), request: execution.request, execution: null };
+      return after ?? { record: await onceOnRecord(IS_DONE, recordOf(act)), request: execution.request, execution: null };
     },
   };
 }

@@ -39,12 +39,14 @@ export interface UnlockDesk {
 }
 
 export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): UnlockDesk {
-  async function recordOf(correlationId: string): Promise<UnlockRecord> {
-    return unlockRecord((await fromAudit(audit.eventsOf(correlationId))).events);
+  async function recordOf({ correlationId, institutionId }: Place): Promise<UnlockRecord> {
+    return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
   }
 
   async function accept(request: UnlockRequest): Promise<UnlockView> {
-    const { events, takesRows } = await fromAudit(audit.eventsOf(request.correlationId));
+    const { correlationId, institutionId } = request;
+    const { events, takesRows, takenElsewhere } = await fromAudit(audit.eventsOf(correlationId, institutionId));
+    if (takenElsewhere) throw inUse();
     const record = unlockRecord(events);
     for (const row of [record.requested, record.completed]) if (row !== null) refuseOtherSubject(row, request);
     if (record.completed !== null) {
@@ -52,7 +54,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
       return { record, request: null, execution: null };
     }
     // Fails where it is so, and with that ends a connection to a server that a failover has made a standby.
-    if (!takesRows) await fromAudit(audit.ping());
+    if (!takesRows) await fromAudit(audit.ping(institutionId));
     const first = record.requested === null ? request : asFirstRequested(record.requested, request);
     const start = await fromTemporal(executions.start(first));
     if (start.kind === 'started') {
@@ -61,7 +63,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
     }
     refuseOtherSubject(start.execution.request, request);
     await recordJoining(request, record.requested?.actorId ?? start.execution.request.actor.id);
-    return viewOf(await recordOf(request.correlationId), start.execution);
+    return viewOf(await recordOf(request), start.execution);
   }
 
   /** The first request stands; that another actor wants the same is an event of its own, once for each. */
@@ -91,8 +93,9 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
     });
   }
 
-  async function find(correlationId: string): Promise<UnlockView | null> {
-    const record = await recordOf(correlationId);
+  async function find(place: Place): Promise<UnlockView | null> {
+    const { correlationId } = place;
+    const record = await recordOf(place);
     if (record.completed !== null) return { record, request: null, execution: null };
     const execution = await fromTemporal(executions.find(correlationId)).catch((error: unknown) => {
       // With a row on record the answer only loses the time of the next attempt.
@@ -101,7 +104,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
       return null;
     });
     if (execution === null) return record.requested === null ? null : { record, request: null, execution: null };
-    return viewOf(execution.state === 'closed' ? await recordOf(correlationId) : record, execution);
+    return viewOf(execution.state === 'closed' ? await recordOf(place) : record, execution);
   }
 
   return {
@@ -112,7 +115,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
       if (leave === null) return null;
       try {
         if (!signal.aborted) await executions.waitUntilClosed(request.correlationId, waitMs, signal);
-        return (await find(request.correlationId)) ?? accepted;
+        return (await find(request)) ?? accepted;
       } catch (error) {
         log.warn({ err: error, correlationId: request.correlationId }, 'the wait for an accepted unlock broke off');
         return accepted;
@@ -121,12 +124,15 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
       }
     },
     async look(correlationId, institutionId) {
-      const view = await find(correlationId);
+      const view = await find({ correlationId, institutionId });
       const owner = view?.record.requested ?? view?.request ?? view?.record.completed;
       return view !== null && owner?.institutionId === institutionId ? view : null;
     },
   };
 }
+
+/** Where an unlock request stands. */
+type Place = Pick<UnlockRequest, 'correlationId' | 'institutionId'>;
 
 function viewOf(record: UnlockRecord, execution: UnlockExecution): UnlockView {
   return { record, request: execution.request, execution };
@@ -136,7 +142,11 @@ type Subject = Pick<AuditEvent, 'customerId' | 'institutionId'>;
 
 function refuseOtherSubject(known: Subject, request: UnlockRequest): void {
   if (known.customerId === request.customerId && known.institutionId === request.institutionId) return;
-  throw new Problem('correlation_id_in_use', { detail: 'Send the request under a correlationId of its own.' });
+  throw inUse();
+}
+
+function inUse(): Problem {
+  return new Problem('correlation_id_in_use', { detail: 'Send the request under a correlationId of its own.' });
 }
 
 /** A request whose workflow is gone starts again as it was first accepted, its deadline included. */

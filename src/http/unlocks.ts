@@ -66,9 +66,11 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
 
   async function list(call: AuthenticatedCall): Promise<Answer> {
     const { limit, cursor, ...filters } = parseQuery(schemas.unlocksQuery, call.search);
-    const wanted = { filters: { ...filters, institutionId: call.caller.institutionId }, limit: rowsToAsk(limit), after: cursor ?? null };
+    const { institutionId } = call.caller;
+    const wanted = { filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null };
     const { rows, nextCursor } = pageOf({ rows: await fromAudit(audit.listRequests(wanted)), limit, cursorOf: requestCursor });
-    const events = rows.length === 0 ? [] : await fromAudit(audit.eventsOfAll(rows.map(({ correlationId }) => correlationId)));
+    const correlationIds = rows.map(({ correlationId }) => correlationId);
+    const events = rows.length === 0 ? [] : await fromAudit(audit.eventsOfAll(correlationIds, institutionId));
     const items = rows.map(({ correlationId }) => {
       const record = unlockRecord(events.filter((event) => event.correlationId === correlationId));
       return represent({ record, request: null, execution: null }, settings);

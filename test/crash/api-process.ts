@@ -19,6 +19,7 @@ const hooks = createHooks(tell);
 const { prisma } = connectAudit({
   databaseUrl: settings.databaseUrl,
   role: 'latchkey_app',
+  institutionId: settings.institutionId,
   poolSize: POOL_SIZE,
   statementTimeoutMs: STATEMENT_TIMEOUT_MS,
 });

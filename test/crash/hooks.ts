@@ -74,7 +74,7 @@ export function hookedActivities(hooks: Hooks, parts: ActivityParts, create: (pa
       ...audit,
       append: (event) => hooks.around(event.correlationId ?? '', `append ${event.action.replace(/^.*\./, '')}`, () => audit.append(event)),
       claimAttempt: (claim) => hooks.around(claim.correlationId, 'claim', () => audit.claimAttempt(claim)),
-      eventsOf: (correlationId) => hooks.around(correlationId, 'read record', () => audit.eventsOf(correlationId)),
+      eventsOf: (correlationId, ...rest) => hooks.around(correlationId, 'read record', () => audit.eventsOf(correlationId, ...rest)),
     },
     upstream: {
       ...upstream,
@@ -115,7 +115,7 @@ export function hookedDoor(hooks: Hooks, audit: AuditLog, executions: UnlockExec
     audit: {
       ...audit,
       append: (event) => hooks.around(event.correlationId ?? '', `append ${event.action.replace(/^.*\./, '')}`, () => audit.append(event)),
-      eventsOf: (correlationId) => hooks.around(correlationId, 'look', () => audit.eventsOf(correlationId)),
+      eventsOf: (correlationId, ...rest) => hooks.around(correlationId, 'look', () => audit.eventsOf(correlationId, ...rest)),
     } satisfies AuditLog,
     executions: {
       ...executions,

@@ -26,6 +26,7 @@ Runtime.install({
 const { prisma } = connectAudit({
   databaseUrl: settings.databaseUrl,
   role: 'latchkey_app',
+  institutionId: settings.institutionId,
   poolSize: POOL_SIZE,
   statementTimeoutMs: STATEMENT_TIMEOUT_MS,
 });

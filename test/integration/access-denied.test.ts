@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { connectAudit, type AuditConnection } from '../../src/audit/connection.js';
-import { createAuditLog, type AuditLog } from '../../src/audit/index.js';
+import { createAuditLog, type InstitutionLog } from '../../src/audit/index.js';
 import type { AccessDenied } from '../../src/domain/observer.js';
 import { createDenials } from '../../src/http/denials.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -17,7 +17,7 @@ let issuer: ForeignIssuer;
 let database: TestDatabase;
 let way: TcpProxy;
 let connection: AuditConnection;
-let audit: AuditLog;
+let audit: InstitutionLog;
 let pool: pg.Pool;
 beforeAll(async () => {
   issuer = await startForeignIssuer();
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const url = new URL(database.url);
   way = await startTcpProxy(Number(url.port));
   url.port = String(way.port);
-  connection = connectAudit({ databaseUrl: url.href, role: 'latchkey_app' });
+  connection = connectAudit({ databaseUrl: url.href, role: 'latchkey_app', institutionId: INSTITUTION });
   audit = createAuditLog(connection);
   pool = new pg.Pool({ connectionString: database.url, max: 1 });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { AuditConflictError, type AuditLog, AuditRefusedError } from '../../src/audit/audit-log.js';
+import { AuditConflictError, type InstitutionLog, AuditRefusedError } from '../../src/audit/audit-log.js';
 import { type AuditConnection, connectAudit } from '../../src/audit/connection.js';
 import { createAuditLog } from '../../src/audit/index.js';
 import type { NewAuditEvent } from '../../src/domain/audit-event.js';
@@ -9,10 +9,10 @@ import { sample, sampleClaim, sql } from './audit-samples.js';
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let connection: AuditConnection;
-let audit: AuditLog;
+let audit: InstitutionLog;
 beforeAll(async () => {
   database = await createTestDatabase();
-  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app' });
+  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', institutionId: 'bank-1' });
   audit = createAuditLog(connection);
 });
 afterAll(async () => {
@@ -74,7 +74,6 @@ describe('append', () => {
     ['outcome', sample('customer.unlock.completed', { verification: null }), { outcome: 'cancelled' }],
     ['verification', sample('customer.unlock.completed'), { verification: 'still_locked' }],
     ['customerId', sample('customer.unlock.requested'), { customerId: 'customer-2' }],
-    ['institutionId', sample('customer.unlock.requested'), { institutionId: 'bank-2' }],
     ['actorId', sample('customer.unlock.requested'), { actorId: 'agent-9' }],
     ['lockStatus', sample('customer.unlock.status_checked'), { lockStatus: 'not_locked' }],
   ])('an event with another %s under the same id is a conflict', async (fact, event, other) => {
@@ -118,7 +117,12 @@ describe('append', () => {
   });
 
   test('a write is one statement, with no transaction around it', async () => {
-    const watched = connectAudit({ databaseUrl: `${database.url}?application_name=watched`, role: 'latchkey_app', poolSize: 1 });
+    const watched = connectAudit({
+      databaseUrl: `${database.url}?application_name=watched`,
+      role: 'latchkey_app',
+      institutionId: 'bank-1',
+      poolSize: 1,
+    });
     try {
       const event = sample('customer.unlock.status_checked');
       // A COMMIT would be the last that the connection said.

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { AuditLog } from '../../src/audit/audit-log.js';
+import type { InstitutionLog } from '../../src/audit/audit-log.js';
 import { type AuditConnection, connectAudit } from '../../src/audit/connection.js';
 import { createAuditLog } from '../../src/audit/index.js';
 import type { AttemptResult } from '../../src/domain/attempt.js';
@@ -12,10 +12,10 @@ import { sample, sampleClaim, sql } from './audit-samples.js';
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let connection: AuditConnection;
-let audit: AuditLog;
+let audit: InstitutionLog;
 beforeAll(async () => {
   database = await createTestDatabase();
-  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', poolSize: 20 });
+  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', institutionId: 'bank-1', poolSize: 20 });
   audit = createAuditLog(connection);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import type { AuditLog } from '../../src/audit/audit-log.js';
+import type { InstitutionLog } from '../../src/audit/audit-log.js';
 import { type AuditConnection, connectAudit } from '../../src/audit/connection.js';
 import { databaseFailure, sqlStateOf } from '../../src/audit/failures.js';
 import { createAuditLog } from '../../src/audit/index.js';
@@ -29,10 +29,10 @@ afterAll(async () => {
 });
 
 /** The audit log as the application has it, and by the way that can be made bad. */
-function open(settings: Partial<Parameters<typeof connectAudit>[0]> = {}): AuditLog & Pick<AuditConnection, 'prisma'> {
+function open(settings: Partial<Parameters<typeof connectAudit>[0]> = {}): InstitutionLog & Pick<AuditConnection, 'prisma'> {
   const url = new URL(database.url);
   url.port = String(way.port);
-  const connection = connectAudit({ databaseUrl: url.href, role: 'latchkey_app', ...settings });
+  const connection = connectAudit({ databaseUrl: url.href, role: 'latchkey_app', institutionId: 'bank-1', ...settings });
   connections.push(connection);
   return { ...createAuditLog(connection), prisma: connection.prisma };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { connectAudit, type AuditConnection } from '../../src/audit/connection.js';
-import { createAuditLog, type AuditLog } from '../../src/audit/index.js';
+import { createAuditLog, type InstitutionLog } from '../../src/audit/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { sql } from './audit-samples.js';
 
@@ -11,7 +11,7 @@ const OPEN = REQUESTS / 1_000;
 
 let database: TestDatabase;
 let connection: AuditConnection;
-let audit: AuditLog;
+let audit: InstitutionLog;
 beforeAll(async () => {
   database = await createTestDatabase();
   await sql(
@@ -29,9 +29,12 @@ beforeAll(async () => {
      ) step (number, action, actor_type, actor_id, attempt, result, outcome)
      WHERE step.number < 3 OR request % 1000 <> 0
      ORDER BY request, step.number`,
+    [],
+    // Rows whose commit has not reached the disk are not marked as visible to all, and an index alone would not do.
+    '-c synchronous_commit=on',
   );
   await sql(database.url, 'VACUUM (ANALYZE) audit_event');
-  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app' });
+  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', institutionId: 'bank' });
   audit = createAuditLog(connection);
 }, 120_000);
 afterAll(async () => {
@@ -86,6 +89,7 @@ async function planOfLastSearch(mode: string): Promise<string> {
     const sent = await client.query<{ query: string }>(
       "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%scanned AS MATERIALIZED%' AND pid <> pg_backend_pid()",
     );
+    await client.query("SET ROLE latchkey_app; SET latchkey.institution_id = 'bank'");
     await client.query(`SET plan_cache_mode = ${mode}`);
     await client.query(`PREPARE search AS ${sent.rows[0]?.query ?? ''}`);
     const plan = await client.query<{ 'QUERY PLAN': string }>('EXPLAIN EXECUTE search (0, 0, 500)');

@@ -180,8 +180,9 @@ describe('the login that migrates', () => {
     await grantAdmin();
     expect(await migrate({ databaseUrl: url })).toEqual({ applied: names });
     const { text, values } = insertOf(sample('audit.viewed'));
-    await sql(url, text, values, '-c role=latchkey_app');
-    expect(await sql(url, 'SELECT action FROM audit_event', [], '-c role=latchkey_auditor')).toEqual([{ action: 'audit.viewed' }]);
+    await sql(url, text, values, '-c role=latchkey_app -c latchkey.institution_id=bank-1');
+    const asAuditor = '-c role=latchkey_auditor -c latchkey.institution_id=*';
+    expect(await sql(url, 'SELECT action FROM audit_event', [], asAuditor)).toEqual([{ action: 'audit.viewed' }]);
     await expect(sql(url, 'DELETE FROM audit_event')).rejects.toMatchObject({ code: 'LK000' });
     await expect(sql(url, 'DELETE FROM audit_event', [], '-c role=latchkey_app')).rejects.toMatchObject({ code: '42501' });
   });

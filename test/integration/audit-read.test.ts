@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { AuditLog, EventFilters, RequestFilters, RequestPosition, RequestSummary } from '../../src/audit/audit-log.js';
-import { type AuditConnection, connectAudit } from '../../src/audit/connection.js';
-import { createAuditLog } from '../../src/audit/index.js';
+import { connectInstitutions, createAuditLogByInstitution, type InstitutionConnections } from '../../src/audit/by-institution.js';
 import type { AuditEvent, NewAuditEvent } from '../../src/domain/audit-event.js';
 import { createTestDatabase } from '../support/database.js';
 import { sample } from './audit-samples.js';
@@ -37,16 +36,16 @@ const written: NewAuditEvent[] = [
 ];
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let connection: AuditConnection;
+let connections: InstitutionConnections;
 let audit: AuditLog;
 beforeAll(async () => {
   database = await createTestDatabase();
-  connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app' });
-  audit = createAuditLog(connection);
+  connections = connectInstitutions({ databaseUrl: database.url, role: 'latchkey_app', institutionIds: ['bank-1', 'bank-2', 'bank-3'] });
+  audit = createAuditLogByInstitution({ connections });
   for (const event of written) await audit.append(event);
 });
 afterAll(async () => {
-  await connection.close();
+  await connections.close();
   await database.drop();
 });
 
@@ -149,13 +148,16 @@ describe('a list of requests', () => {
 describe('the rows of unlock requests', () => {
   test('come in the order in which they were written, for many requests at once', async () => {
     const wanted = requests.slice(1, 3);
-    const rows = await audit.eventsOfAll(wanted.map(({ correlationId }) => correlationId));
+    const rows = await audit.eventsOfAll(
+      wanted.map(({ correlationId }) => correlationId),
+      'bank-1',
+    );
     expect(rows.map(({ id }) => id)).toEqual(wanted.flatMap(({ events }) => events.map(({ id }) => id)));
-    expect(await audit.eventsOfAll([])).toEqual([]);
+    expect(await audit.eventsOfAll([], 'bank-1')).toEqual([]);
   });
 
   test('of an unknown request are none, and the clock is told all the same', async () => {
-    const { events, readAt } = await audit.eventsOf(randomUUID());
+    const { events, readAt } = await audit.eventsOf(randomUUID(), 'bank-1');
     expect(events).toEqual([]);
     expect(readAt).toBeInstanceOf(Date);
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
-import { AuditConflictError, type AuditLog } from '../../src/audit/audit-log.js';
+import { AuditConflictError, type InstitutionLog } from '../../src/audit/audit-log.js';
 import { type AuditConnection, connectAudit } from '../../src/audit/connection.js';
 import { isDatabaseUnavailable, sqlStateOf } from '../../src/audit/failures.js';
 import { createAuditLog } from '../../src/audit/index.js';
@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 function connect(databaseUrl: string, settings: Partial<Parameters<typeof connectAudit>[0]> = {}): AuditConnection {
-  const connection = connectAudit({ databaseUrl, role: 'latchkey_app', ...settings });
+  const connection = connectAudit({ databaseUrl, role: 'latchkey_app', institutionId: 'bank-1', ...settings });
   open.push(connection);
   return connection;
 }
@@ -29,7 +29,7 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 /** Each way to the database, the model's and the plain statement's. */
-async function failuresOf(audit: AuditLog): Promise<unknown[]> {
+async function failuresOf(audit: InstitutionLog): Promise<unknown[]> {
   const event = sample('customer.unlock.status_checked');
   return [await failureOf(audit.append(event)), await failureOf(audit.eventsOf(event.correlationId ?? '')), await failureOf(audit.ping())];
 }

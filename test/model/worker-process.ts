@@ -37,7 +37,7 @@ const settings = z
 
 const logger = new DefaultLogger('ERROR');
 Runtime.install({ shutdownSignals: [], logger, telemetryOptions: { logging: { filter: 'ERROR', console: {} } } });
-const audit = connectAudit({ databaseUrl: settings.databaseUrl, role: 'latchkey_app' });
+const audit = connectAudit({ databaseUrl: settings.databaseUrl, role: 'latchkey_app', institutionId: settings.upstream.institutionId });
 const upstream = createUpstream({
   ...settings.upstream,
   classificationOverrides: [],

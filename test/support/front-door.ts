@@ -83,6 +83,7 @@ export function closedRooms() {
     claimAttempt: refuse('claimAttempt'),
     eventsOf: refuse('eventsOf'),
     eventsOfAll: refuse('eventsOfAll'),
+    holderOf: refuse('holderOf'),
     listEvents: refuse('listEvents'),
     listRequests: refuse('listRequests'),
     openRequests: refuse('openRequests'),

@@ -100,7 +100,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
   const connect = async (way: (url: string) => Promise<string>) =>
-    connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app' });
+    connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app', institutionId: sandbox.institutionId });
   const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
   const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
   const auditLog = createAuditLog(apiAudit);
