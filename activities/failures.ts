@@ -27,7 +27,7 @@ export const failureTypes = {
   fault: 'LatchkeyFault',
   /** Rows that stand contradict what was to be written; nobody should retry that. */
   auditConflict: 'AuditConflict',
-  /** The request is for an institution that this worker does not serve; nobody should retry that. */
+  /** The request is for an institution that this worker does not serve; one that is told of it later goes on. */
   unknownInstitution: 'UnknownInstitution',
 } as const;
 
@@ -90,7 +90,8 @@ export function asFailure(error: unknown, execution: FailedExecution, budget: Re
     return ApplicationFailure.create({ type: failureTypes.auditConflict, message: error.message, nonRetryable: true });
   }
   if (error instanceof UnknownInstitutionError) {
-    return ApplicationFailure.create({ type: failureTypes.unknownInstitution, message: error.message, nonRetryable: true });
+    const unknown = { type: failureTypes.unknownInstitution, message: error.message, delayMs: budget.maxIntervalMs };
+    return carrying(tryAgain(unknown), execution.unrecorded());
   }
   if (error instanceof ApplicationFailure) return carrying(error, execution.unrecorded());
   const wait: Wait = { kind: 'back_off', failures: execution.activityAttempt - 1, retryAfterMs: null };

@@ -15,8 +15,8 @@ export type { ReconcilerSettings } from './reconcile-request.js';
 
 /** What the activities work with; a test hands in the same with other bricks. */
 export interface ActivityParts extends ReconcilerParts {
-  /** Left out: PUTs leave as soon as they may. */
-  readonly pace?: Pace;
+  /** At which rate an institution's PUTs may leave; undefined: as soon as they may. */
+  readonly paceOf?: (institutionId: string) => Pace | undefined;
   /** Once it is aborted, no execution begins anything new: the worker stops, and another goes on. */
   readonly handOver?: AbortSignal;
 }

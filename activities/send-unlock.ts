@@ -17,7 +17,7 @@ import { takeTurn, takeTurnOrTryAgain, type BankTurn } from './turn-at-the-bank.
 interface Parts {
   readonly upstream: Upstream;
   readonly audit: AuditLog;
-  readonly pace?: Pace;
+  readonly paceOf?: (institutionId: string) => Pace | undefined;
 }
 
 /** A review that leaves the way free for the next PUT. */
@@ -33,9 +33,10 @@ const CLAIM_AHEAD_MS = 500;
 
 /** Sends at most one PUT: claims the next attempt, sends, records the answer. */
 export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: SendTurn, execution: Execution): Promise<SendReport> {
-  const { upstream, audit, pace } = parts;
+  const { upstream, audit } = parts;
   const recorder = createRecorder(audit, request, execution);
-  const { customerId, correlationId } = request;
+  const { customerId, correlationId, institutionId } = request;
+  const pace = parts.paceOf?.(institutionId);
   const timeLeftMs = () => Date.parse(request.budget.deadlineAt) - Date.now();
   const expired = () => timeLeftMs() <= 0;
 
@@ -49,10 +50,10 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     const review = unseen ? ({ kind: 'clear', previous: undefined } as const) : await reviewAttempts();
     if (review.kind !== 'clear') return review;
 
-    const got = await upstream.token();
+    const got = await upstream.token(institutionId);
     if (got.kind === 'unavailable')
       throw tryBankAgain('no token for the bank', withoutToken(got), execution.activityAttempt - 1, request.budget);
-    const turnAtBank = await takeTurnOrTryAgain(pace, request.institutionId, request.budget);
+    const turnAtBank = await takeTurnOrTryAgain(pace, institutionId, request.budget);
     await turnAtBank.comes(CLAIM_AHEAD_MS);
     const barred = whyNot();
     if (barred !== null) return barred;
@@ -61,7 +62,7 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     const claimingMs = execution.elapsedMs();
     const attempt = await audit.claimAttempt({
       correlationId,
-      institutionId: request.institutionId,
+      institutionId,
       customerId,
       workflowId: execution.workflowId,
       runId: execution.runId,
@@ -89,9 +90,9 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     for (let bankTurn: BankTurn | null = firstTurn; bankTurn !== null;) {
       await bankTurn.comes(0);
       const leavesWithinMs = Math.min(leftMs(), bankTurn.leftMs());
-      if (leavesWithinMs >= 0) answer = await upstream.unlock({ customerId, correlationId, leavesWithinMs }, token);
+      if (leavesWithinMs >= 0) answer = await upstream.unlock({ institutionId, customerId, correlationId, leavesWithinMs }, token);
       if (answer.meaning !== 'not_sent' || bankTurn.leftMs() >= 0 || leftMs() <= 0) break;
-      bankTurn = await takeTurn(pace, request.institutionId, leftMs()).catch(() => null);
+      bankTurn = await takeTurn(pace, institutionId, leftMs()).catch(() => null);
     }
     return answer;
   }

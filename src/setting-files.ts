@@ -30,16 +30,19 @@ export function readFile(path: string | undefined, name: string, faults: string[
   }
 }
 
-/** Rules for the bank's answers, before the published table; none where no file is named. */
-export function readCodes(path: string | undefined, faults: string[]): ClassificationRule[] {
-  const json = readFile(path, 'UPSTREAM_CODES_FILE', faults);
+/**
+ * Rules for the bank's answers, before the published table; none where no file is named.
+ * @param name what `faults` are to call the file
+ */
+export function readCodes(path: string | undefined, faults: string[], name = 'UPSTREAM_CODES_FILE'): ClassificationRule[] {
+  const json = readFile(path, name, faults);
   if (json === null) return [];
   try {
     const parsed = codesFile.safeParse(JSON.parse(json));
     if (parsed.success) return parsed.data;
-    faults.push(...parsed.error.issues.map((issue) => `UPSTREAM_CODES_FILE: ${issue.path.join('.')}: ${issue.message}`));
+    faults.push(...parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`));
   } catch {
-    faults.push('UPSTREAM_CODES_FILE: the file is not JSON');
+    faults.push(`${name}: the file is not JSON`);
   }
   return [];
 }

@@ -3,7 +3,8 @@ import type { Config } from '../config.js';
 import type { Observer } from '../domain/observer.js';
 import { createApp } from '../http/app.js';
 import { createHttpServer, serverTimes, type HttpServer } from '../http/server.js';
-import type { HttpSettings, ReadinessCheck } from '../http/settings.js';
+import type { HttpSettings, ReadinessCheck, RuleSettings } from '../http/settings.js';
+import { institutionsOf } from '../institutions.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
@@ -69,8 +70,6 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
 function httpSettings(config: Config): HttpSettings {
   return {
     unlockWaitMs: config.UNLOCK_WAIT_MS,
-    notLockedPolicy: config.NOT_LOCKED_POLICY,
-    reasonRequired: config.REASON_REQUIRED,
     customerIdPattern: config.CUSTOMER_ID_PATTERN,
     budget: {
       maxAttempts: config.UNLOCK_MAX_ATTEMPTS,
@@ -80,10 +79,19 @@ function httpSettings(config: Config): HttpSettings {
       activityTimeoutMs: activityTimeoutMs(config),
       deadlineMs: config.UNLOCK_DEADLINE_MS,
     },
-    sendQueue: config.UPSTREAM_MAX_PER_SECOND === undefined ? null : sendQueueBeside(taskQueue),
+    ...rulesByInstitution(config),
     temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
     namespace: config.TEMPORAL_NAMESPACE,
   };
+}
+
+function rulesByInstitution(config: Config): RuleSettings {
+  const rules = institutionsOf(config).map(({ institutionId, notLockedPolicy, reasonRequired, maxPerSecond }) => {
+    const sendQueue = maxPerSecond === null ? null : sendQueueBeside(taskQueue, institutionId);
+    return [institutionId, { notLockedPolicy, reasonRequired, sendQueue }] as const;
+  });
+  const { NOT_LOCKED_POLICY: notLockedPolicy, REASON_REQUIRED: reasonRequired } = config;
+  return { notLockedPolicy, reasonRequired, sendQueue: null, institutions: new Map(rules) };
 }
 
 interface Pingable {

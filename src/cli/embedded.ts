@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { searchAttributeTypes } from '../domain/search-attribute-names.js';
 import type { Sandbox } from '../sandbox/index.js';
+import { institutionsOf } from '../institutions.js';
 import type { Closers } from './closers.js';
 import { localKey } from './local-keys.js';
 
@@ -39,7 +40,7 @@ export async function embedWhatIsMissing({ config, closers, say, signal }: Embed
   const [database, temporal, { sandbox, ...bankAndIssuer }] = await Promise.all([
     config.DATABASE_URL === undefined ? embedPostgres({ config, closers, say }) : {},
     config.TEMPORAL_ADDRESS === undefined ? embedTemporal({ config, closers, say, signal }) : nothing,
-    config.UPSTREAM_BASE_URL === undefined || config.AUTH_ISSUER === undefined ? embedSandbox({ config, closers }) : { sandbox: null },
+    lacksBank(config) || config.AUTH_ISSUER === undefined ? embedSandbox({ config, closers }) : { sandbox: null },
   ]);
   return { config: { ...config, ...database, ...temporal.settings, ...bankAndIssuer }, codec: temporal.codec, sandbox };
 }
@@ -94,7 +95,7 @@ async function embedSandbox({
     UPSTREAM_INSTITUTION_ID: sandbox.institutionId,
   };
   const issuer = { AUTH_ISSUER: sandbox.issuerUrl, AUTH_AUDIENCE: sandbox.audience };
-  return { ...(config.UPSTREAM_BASE_URL === undefined ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
+  return { ...(lacksBank(config) ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
 }
 
 /** The UI is told where the codec server will listen before either does, so the port is held until then. */
@@ -104,7 +105,14 @@ async function planCodec(config: Config): Promise<CodecPlan> {
   return { ...reserved, capability: await localKey(config.DATA_DIR, 'codec-capability') };
 }
 
-async function startSandbox({ UPSTREAM_INSTITUTION_ID: institutionId, AUTH_AUDIENCE: audience }: Config): Promise<Sandbox> {
+/** Institutions with a file of their own bring their banks. */
+function lacksBank({ UPSTREAM_BASE_URL, institutions }: Config): boolean {
+  return UPSTREAM_BASE_URL === undefined && institutions === null;
+}
+
+async function startSandbox(config: Config): Promise<Sandbox> {
+  const { AUTH_AUDIENCE: audience } = config;
+  const institutionId = institutionsOf(config)[0]?.institutionId;
   const { createSandbox } = await import('../sandbox/index.js');
   for (let port = SANDBOX_FIRST_PORT; ; port += 1) {
     try {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createRateLimitCounts } from '../audit/index.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import type { Config } from '../config.js';
+import { institutionsOf } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
 import type { AppParts } from '../http/app.js';
 import { createDenials } from '../http/denials.js';
@@ -35,11 +36,17 @@ export function openGate({
 }: GateParts): Required<Pick<AppParts, 'limiter' | 'denials' | 'waits' | 'trustedProxies'>> {
   const limit = (given: number | undefined, inProduction: number) => (given ?? (config.production ? inProduction : 0)) || null;
   const callerLimit = limit(config.RATE_LIMIT_CALLER_PER_MINUTE, PRODUCTION_CALLER_PER_MINUTE);
-  const institutionLimit = limit(config.RATE_LIMIT_INSTITUTION_PER_MINUTE, PRODUCTION_INSTITUTION_PER_MINUTE);
+  const institutionLimits = new Map(
+    institutionsOf(config).map(({ institutionId, requestsPerMinute }) => [
+      institutionId,
+      limit(requestsPerMinute, PRODUCTION_INSTITUTION_PER_MINUTE),
+    ]),
+  );
+  const unlimited = callerLimit === null && [...institutionLimits.values()].every((each) => each === null);
   const denials = createDenials({ audit, observer, log });
   closers.add('denials', denials.close);
   return {
-    limiter: callerLimit === null && institutionLimit === null ? undefined : openLimiter(),
+    limiter: unlimited ? undefined : openLimiter(),
     denials,
     waits: createWaits({ max: config.WAITS_MAX, maxPerCaller: config.WAITS_MAX_PER_CALLER }),
     trustedProxies: config.TRUST_PROXY ?? false,
@@ -48,6 +55,7 @@ export function openGate({
   function openLimiter() {
     const prisma = openDatabase({ config, log, closers, poolSize: COUNTING_CONNECTIONS });
     const counts = createRateLimitCounts({ prisma, windowMs: WINDOW_MS });
-    return createRateLimiter({ callerLimit, institutionLimit, windowMs: WINDOW_MS, counts, log });
+    const institutionLimitOf = (institutionId: string): number | null => institutionLimits.get(institutionId) ?? null;
+    return createRateLimiter({ callerLimit, institutionLimitOf, windowMs: WINDOW_MS, counts, log });
   }
 }

@@ -6,12 +6,14 @@ import type { AuditLog } from '../audit/audit-log.js';
 import { connectAudit, type AuditConnection } from '../audit/connection.js';
 import { connectInstitutions, createAuditLogByInstitution, type InstitutionConnections } from '../audit/by-institution.js';
 import type { Config } from '../config.js';
+import { institutionsOf } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
 import { createFetch, type OutboundPolicy } from '../outbound/index.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { WorkerVersion } from '../temporal/worker-version.js';
+import type { UpstreamSettings } from '../upstream/index.js';
 import type { Closers } from './closers.js';
 import { localKey } from './local-keys.js';
 
@@ -80,10 +82,11 @@ function databaseSettings({ config, log }: Pick<DatabaseParts, 'config' | 'log'>
   };
 }
 
-/** @throws TypeError where a part that serves an institution was composed without one */
-function institutionIds({ UPSTREAM_INSTITUTION_ID }: Config): string[] {
-  if (UPSTREAM_INSTITUTION_ID === undefined) throw new TypeError('the institution is not set');
-  return [UPSTREAM_INSTITUTION_ID];
+/** @throws TypeError where a part that serves institutions was composed without one */
+function institutionIds(config: Config): string[] {
+  const served = institutionsOf(config);
+  if (served.length === 0) throw new TypeError('the institution is not set');
+  return served.map(({ institutionId }) => institutionId);
 }
 
 /** Temporal's standard environment, but for address and namespace, which may be the embedded server's, and the key, which may stand in a file. */
@@ -149,7 +152,22 @@ function privateHosts({ production, ALLOW_HTTP_HOSTS }: Config): OutboundPolicy[
   return production ? ALLOW_HTTP_HOSTS : 'any';
 }
 
-/** How the worker reaches the bank and its token endpoint. */
-export function bankPolicy(config: Config): OutboundPolicy {
-  return { privateHosts: privateHosts(config), ca: config.upstreamCa, clientCertificate: config.upstreamClientCertificate };
+/**
+ * How the worker reaches each institution's bank and its token endpoint.
+ * @throws TypeError where a bank is not set
+ */
+export function bankSettings(config: Config, observer: Observer): UpstreamSettings[] {
+  return institutionsOf(config).map(({ institutionId, bank }) => {
+    if (bank === null) throw new TypeError(`the bank of ${institutionId} is not set`);
+    const { statusFlags: statusFlagsField, ca, clientCertificate, ...rest } = bank;
+    return {
+      ...rest,
+      institutionId,
+      statusFlagsField,
+      customerIdPattern: config.CUSTOMER_ID_PATTERN,
+      timeoutMs: config.UPSTREAM_TIMEOUT_MS,
+      outbound: { privateHosts: privateHosts(config), ca, clientCertificate },
+      observer,
+    };
+  });
 }

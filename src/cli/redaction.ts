@@ -48,12 +48,14 @@ function formsOf(secret: string): string[] {
 
 /** The secrets that a process knows from its settings: of URLs the password, of lists of keys each key. */
 export function secretsOf(config: Config): string[] {
-  return secretSettings.flatMap((name) => {
+  const ofInstitutions = config.institutions?.flatMap(({ clientSecret }) => clientSecret ?? []) ?? [];
+  const ofSettings = secretSettings.flatMap((name) => {
     const value = config[name];
     if (value === undefined) return [];
     if (name.endsWith('_URL')) return passwordOf(value);
     return name === 'PAYLOAD_KEYS' ? value.split(',').map((key) => key.replace(/^\s*[^:]*:/, '').trim()) : [value];
   });
+  return [...ofSettings, ...ofInstitutions];
 }
 
 function passwordOf(url: string): string[] {

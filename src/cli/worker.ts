@@ -1,17 +1,19 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
-import { createAuditLogByInstitution } from '../audit/by-institution.js';
+import { createAuditLogByInstitution, type InstitutionConnections } from '../audit/by-institution.js';
 import { createPace } from '../audit/index.js';
+import type { Pace } from '../audit/pace.js';
 import type { Config } from '../config.js';
+import { institutionsOf, type Institution } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createExecutions } from '../temporal/reconciler-executions.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
-import { createUpstream } from '../upstream/index.js';
+import { createUpstreamByInstitution } from '../upstream/by-institution.js';
 import type { Closers } from './closers.js';
 import { startMonitoring } from './monitoring.js';
-import { bankPolicy, dataConverter, openInstitutions, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
+import { bankSettings, dataConverter, openInstitutions, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
 import { stopTimes } from './stopping.js';
 
 interface WorkerParts {
@@ -31,35 +33,11 @@ export interface WorkerPart extends LatchkeyWorker {
  */
 export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<WorkerPart> {
   installRuntime(log);
-  const { UPSTREAM_BASE_URL, UPSTREAM_TOKEN_URL, UPSTREAM_CLIENT_ID, UPSTREAM_CLIENT_SECRET, UPSTREAM_INSTITUTION_ID } = config;
-  if (
-    UPSTREAM_BASE_URL === undefined ||
-    UPSTREAM_TOKEN_URL === undefined ||
-    UPSTREAM_CLIENT_ID === undefined ||
-    UPSTREAM_CLIENT_SECRET === undefined ||
-    UPSTREAM_INSTITUTION_ID === undefined
-  ) {
-    throw new TypeError('the bank is not set');
-  }
   let polls = () => false;
   const { observer } = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
   const connections = openInstitutions({ config, log, closers });
-  const maxPerSecond = config.UPSTREAM_MAX_PER_SECOND ?? null;
-  const upstream = createUpstream({
-    baseUrl: UPSTREAM_BASE_URL,
-    unlockPath: config.UPSTREAM_UNLOCK_PATH,
-    statusPath: config.UPSTREAM_STATUS_PATH,
-    statusFlagsField: config.UPSTREAM_STATUS_FLAGS,
-    classificationOverrides: config.classificationOverrides,
-    tokenUrl: UPSTREAM_TOKEN_URL,
-    clientId: UPSTREAM_CLIENT_ID,
-    clientSecret: UPSTREAM_CLIENT_SECRET,
-    institutionId: UPSTREAM_INSTITUTION_ID,
-    customerIdPattern: config.CUSTOMER_ID_PATTERN,
-    timeoutMs: config.UPSTREAM_TIMEOUT_MS,
-    outbound: bankPolicy(config),
-    observer,
-  });
+  const institutions = institutionsOf(config);
+  const upstream = createUpstreamByInstitution(bankSettings(config, observer));
   closers.add('connections to the bank', () => upstream.close());
   const settings = temporalSettings(config);
   const converter = await dataConverter(config);
@@ -76,9 +54,9 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
       observer,
       reconciler: reconcilerSettings(config),
       handOver: graceIsOver.signal,
-      ...(maxPerSecond === null ? {} : { pace: createPace({ prisma: connections.of(UPSTREAM_INSTITUTION_ID), maxPerSecond }) }),
+      paceOf: pacesOf(institutions, connections),
     }),
-    maxSendsPerSecond: maxPerSecond,
+    institutions,
     version: workerVersion(config),
     dataConverter: converter,
     shutdownGraceMs: graceMs,
@@ -91,6 +69,15 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     clearTimeout(timer);
   });
   return { ...worker, observer };
+}
+
+/** Turns at the bank of each institution that has a rate. */
+function pacesOf(institutions: readonly Institution[], connections: InstitutionConnections): (institutionId: string) => Pace | undefined {
+  const paces = institutions.flatMap(({ institutionId, maxPerSecond }): [string, Pace][] =>
+    maxPerSecond === null ? [] : [[institutionId, createPace({ prisma: connections.of(institutionId), maxPerSecond })]],
+  );
+  const byInstitution = new Map(paces);
+  return (institutionId) => byInstitution.get(institutionId);
 }
 
 /** Temporal's own log through ours; signals are for the composition root, which stops everything in order. */

@@ -3,9 +3,9 @@ import { dropInCode, RETRY_AFTER_SECONDS } from './error-codes.js';
 import { bankError, Problem } from './problem.js';
 import { diagnosisOf, unlockPath } from './representation.js';
 import type { Answer } from './route.js';
-import type { HttpSettings } from './settings.js';
+import type { InstitutionRules } from './settings.js';
 
-type Policy = Pick<HttpSettings, 'notLockedPolicy'>;
+type Policy = Pick<InstitutionRules, 'notLockedPolicy'>;
 
 /** What the drop-in endpoint answers for what stands on record; never a 2xx while it is running, because callers read that as unlocked. */
 export function dropInAnswer(correlationId: string, record: UnlockRecord, { notLockedPolicy }: Policy): Answer {

@@ -7,7 +7,7 @@ import { bankErrorSchema } from './problem.js';
 import { unlockPath } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Route } from './route.js';
-import type { HttpSettings } from './settings.js';
+import { allRules, rulesOf, type HttpSettings } from './settings.js';
 import type { UnlockDesk } from './unlock-desk.js';
 import { unlockRequest } from './unlock-wish.js';
 import { parsePart, parseQuery } from './validation.js';
@@ -23,7 +23,7 @@ const comeBackHeaders = z.object({ 'retry-after': retryAfter, location });
 
 /** The bank's own endpoint, made durable: same path, headers and answers. */
 export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] {
-  const accepts = settings.notLockedPolicy === 'accept';
+  const accepting = allRules(settings).map(({ notLockedPolicy }) => notLockedPolicy === 'accept');
   return [
     {
       method: 'put',
@@ -42,11 +42,16 @@ export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] 
         ].join(' '),
         requestParams: { path: schemas.customerPath, header: schemas.requiredHeaders },
         responses: {
-          '204': good(accepts ? 'Outcome `unlocked`, or `not_locked`, which this deployment accepts' : 'Outcome `unlocked`', null),
+          '204': good(
+            accepting.includes(true)
+              ? `Outcome \`unlocked\`, or \`not_locked\`, which ${accepting.includes(false) ? 'some institutions accept' : 'this deployment accepts'}`
+              : 'Outcome `unlocked`',
+            null,
+          ),
           ...failures({
             path: null,
             codes: [
-              ...(accepts ? [] : (['not_locked'] as const)),
+              ...(accepting.includes(false) ? (['not_locked'] as const) : []),
               ...(['cancelled', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'] as const),
               ...(['upstream_refused', 'rejected', 'retries_exhausted'] as const),
             ],
@@ -73,7 +78,7 @@ export function dropInRoutes({ desk, schemas, settings }: DropInParts): Route[] 
         const accepted = await desk.accept(request);
         const waited = await desk.waitFor(accepted, request, { waitMs: settings.unlockWaitMs, signal: call.signal });
         const { record } = waited ?? accepted;
-        return dropInAnswer(correlationId, record, settings);
+        return dropInAnswer(correlationId, record, rulesOf(settings, request.institutionId));
       },
     },
   ];

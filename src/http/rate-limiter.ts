@@ -18,7 +18,7 @@ export interface RateLimiter {
 interface RateLimiterParts {
   /** Requests in one window; null: as many as they like. */
   readonly callerLimit: number | null;
-  readonly institutionLimit: number | null;
+  readonly institutionLimitOf: (institutionId: string) => number | null;
   readonly windowMs: number;
   readonly counts: RateLimitCounts;
   readonly log: HttpLog;
@@ -39,23 +39,21 @@ const PATIENCE_MS = 500;
 
 export function createRateLimiter({
   callerLimit,
-  institutionLimit,
+  institutionLimitOf,
   windowMs,
   counts,
   log,
   patienceMs = PATIENCE_MS,
 }: RateLimiterParts): RateLimiter {
-  const limits = (
-    [
-      ['caller', callerLimit],
-      ['institution', institutionLimit],
-    ] as const
-  ).flatMap(([policy, limit]) => (limit === null ? [] : [{ policy, limit }]));
   const share = createShare({ counts, windowMs, patienceMs, log });
 
   return {
     async admit(caller) {
-      const taken = limits.map(({ policy, limit }) => ({ policy, limit, share: share.of(policies[policy](caller), limit) }));
+      const limits = { caller: callerLimit, institution: institutionLimitOf(caller.institutionId) } satisfies Record<Policy, number | null>;
+      const taken = (['caller', 'institution'] as const).flatMap((policy) => {
+        const limit = limits[policy];
+        return limit === null ? [] : [{ policy, limit, share: share.of(policies[policy](caller), limit) }];
+      });
       const refusing = await takeFromAll(taken);
       const fields = rateLimitFields(taken, windowMs);
       if (refusing === null) return fields;

@@ -5,12 +5,12 @@ import { outcomes } from '../domain/outcome.js';
 import { parseCorrelationId } from '../domain/unlock-request.js';
 import { parseEventCursor, parseRequestCursor } from './cursor.js';
 import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID } from './example-errors.js';
-import type { HttpSettings } from './settings.js';
+import { allRules, type HttpSettings, type RuleSettings } from './settings.js';
 
 export type RequestSchemas = ReturnType<typeof createRequestSchemas>;
 
 /** What callers may send; these schemas validate, and the API's description is made from them. */
-export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick<HttpSettings, 'customerIdPattern' | 'reasonRequired'>) {
+export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettings & Pick<HttpSettings, 'customerIdPattern'>) {
   // A pattern without anchors would let through whatever merely contains a good id.
   const wholeId = new RegExp(`^(?:${customerIdPattern.source})$`, customerIdPattern.flags.replace(/[gym]/g, ''));
   const customerId = z
@@ -33,6 +33,17 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
   const onBehalfOf = plainText(200)
     .nullish()
     .meta({ description: 'With a service token: the human behind the request, as the service asserts' });
+  const anyUnlock = z.strictObject(
+    {
+      customerId: aCustomer,
+      reason: reason.nullish(),
+      reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
+      ticket,
+      onBehalfOf,
+    },
+    'must be a JSON object',
+  );
+  const withReason = anyUnlock.extend({ reason });
   const shared = {
     customerId: filter(customerId, 'For this customer'),
     outcome: filter(oneOf(outcomes), 'How the request ended'),
@@ -48,16 +59,10 @@ export function createRequestSchemas({ customerIdPattern, reasonRequired }: Pick
     requiredHeaders: z.object({ correlationId: aRequest }),
     optionalHeaders: z.object({ correlationId: maybeCorrelationId }),
     noQuery: z.strictObject({}),
-    unlockBody: z.strictObject(
-      {
-        customerId: aCustomer,
-        reason: reasonRequired ? reason : reason.nullish(),
-        reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
-        ticket,
-        onBehalfOf,
-      },
-      'must be a JSON object',
-    ),
+    /** Of every institution that is served. */
+    unlockBody: allRules(rules).every(({ reasonRequired }) => reasonRequired) ? withReason : anyUnlock,
+    /** Of one that insists on a reason, or does not. */
+    unlockBodyOf: ({ reasonRequired }: Pick<RuleSettings, 'reasonRequired'>) => (reasonRequired ? withReason : anyUnlock),
     operatorBody: z.strictObject(
       {
         reason: plainText(500).meta({ description: 'Why you do it; kept in the audit log' }),

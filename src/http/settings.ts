@@ -1,23 +1,40 @@
 import type { RetryBudget } from '../domain/unlock-request.js';
 
-/** What the front door is told at start. */
-export interface HttpSettings {
-  /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
-  readonly unlockWaitMs: number;
+/** What each institution may have its own way. */
+export interface InstitutionRules {
   /** What the drop-in endpoint says of a customer who is not locked: 409 or, with `accept`, 204. */
   readonly notLockedPolicy: 'reject' | 'accept';
   /** Whether `POST /v1/unlocks` insists on a reason. */
   readonly reasonRequired: boolean;
+  /** The task queue by which PUTs go that must keep to a rate; null: there is no rate. */
+  readonly sendQueue: string | null;
+}
+
+/** What the front door is told at start; its own rules hold for institutions that have none of theirs. */
+export interface HttpSettings extends InstitutionRules {
+  readonly institutions?: ReadonlyMap<string, InstitutionRules>;
+  /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
+  readonly unlockWaitMs: number;
   /** Which customer ids are let through; holds for the whole id. */
   readonly customerIdPattern: RegExp;
   readonly budget: BudgetSettings;
-  /** The task queue by which PUTs go that must keep to a rate; null: there is no rate. */
-  readonly sendQueue: string | null;
   /** Where people open the Temporal UI; null: answers carry no link to it. */
   readonly temporalUiUrl: string | null;
   /** The Temporal namespace, for that link. */
   readonly namespace: string;
 }
+
+/** The rules of one institution. */
+export function rulesOf(settings: RuleSettings, institutionId: string): InstitutionRules {
+  return settings.institutions?.get(institutionId) ?? settings;
+}
+
+/** Those of all institutions that are served. */
+export function allRules(settings: RuleSettings): readonly InstitutionRules[] {
+  return settings.institutions === undefined ? [settings] : [...settings.institutions.values()];
+}
+
+export type RuleSettings = InstitutionRules & Pick<HttpSettings, 'institutions'>;
 
 /** How often and how long an accepted request may try; times in milliseconds. */
 export type BudgetSettings = Omit<RetryBudget, 'deadlineAt'> & {

@@ -1,7 +1,7 @@
 import type { UnlockRequest } from '../domain/unlock-request.js';
 import { invalid } from './problem.js';
 import type { AuthenticatedCall } from './route.js';
-import type { HttpSettings } from './settings.js';
+import { rulesOf, type HttpSettings } from './settings.js';
 
 interface Wish {
   readonly correlationId: string;
@@ -15,12 +15,13 @@ interface Wish {
 type From = Pick<AuthenticatedCall, 'caller' | 'source'>;
 
 /** What a caller asks for, as the workflow takes it; the budget counts from now. */
-export function unlockRequest(call: From, wish: Wish, { budget, sendQueue }: Pick<HttpSettings, 'budget' | 'sendQueue'>): UnlockRequest {
-  const { deadlineMs, ...limits } = budget;
+export function unlockRequest(call: From, wish: Wish, settings: HttpSettings): UnlockRequest {
+  const { deadlineMs, ...limits } = settings.budget;
+  const { institutionId } = call.caller;
   const now = Date.now();
   return {
     correlationId: wish.correlationId,
-    institutionId: call.caller.institutionId,
+    institutionId,
     customerId: wish.customerId,
     actor: { ...call.caller.actor, onBehalfOf: wish.onBehalfOf ?? null },
     reason: wish.reason ?? null,
@@ -29,7 +30,7 @@ export function unlockRequest(call: From, wish: Wish, { budget, sendQueue }: Pic
     source: call.source,
     requestedAt: new Date(now).toISOString(),
     budget: { ...limits, deadlineAt: new Date(now + deadlineMs).toISOString() },
-    sendQueue,
+    sendQueue: rulesOf(settings, institutionId).sendQueue,
   };
 }
 

@@ -13,7 +13,7 @@ import { Problem } from './problem.js';
 import { represent, unlockPath } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Answer, AuthenticatedCall, Route } from './route.js';
-import type { HttpSettings } from './settings.js';
+import { rulesOf, type HttpSettings } from './settings.js';
 import type { UnlockDesk } from './unlock-desk.js';
 import { refuseUserOnBehalf, unlockRequest } from './unlock-wish.js';
 import { parsePart, parseQuery } from './validation.js';
@@ -39,7 +39,7 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
   async function create(call: AuthenticatedCall): Promise<Answer> {
     parseQuery(schemas.noQuery, call.search);
     parsePart('header', schemas.optionalHeaders, { correlationId: call.headers.correlationid });
-    const wish = parsePart('body', schemas.unlockBody, call.body);
+    const wish = parsePart('body', schemas.unlockBodyOf(rulesOf(settings, call.caller.institutionId)), call.body);
     refuseUserOnBehalf(call, wish.onBehalfOf);
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);

@@ -12,11 +12,11 @@ export interface TemporalSettings {
 export const taskQueue = 'latchkey';
 
 /**
- * The queue of `sendUnlock` alone, where the rate of PUTs is limited: beside the one of everything else.
- * Every worker polls it, so that a request which was accepted under a limit goes on also where the limit is gone.
+ * The queue of an institution's `sendUnlock` alone, where the rate of its PUTs is limited: beside the one of everything else.
+ * Every worker polls that of each institution, so that a request which was accepted under a limit goes on also where the limit is gone.
  */
-export function sendQueueBeside(queue: string): string {
-  return `${queue}-send`;
+export function sendQueueBeside(queue: string, institutionId: string): string {
+  return `${queue}-send-${institutionId}`;
 }
 
 /** The options by which both kinds of connection are made. */

@@ -15,12 +15,18 @@ interface WorkerParts {
   /** How long after `stop` Temporal tells no activity of it, in milliseconds; ours go on with what they have begun either way. */
   readonly shutdownGraceMs: number;
   readonly workflowBundle: WorkflowBundleOption;
-  /** How many activities of the queue for limited PUTs Temporal hands out in a second, over all workers; null: no limit. */
-  readonly maxSendsPerSecond?: number | null;
+  /** The institutions that are served. */
+  readonly institutions: readonly SendLimit[];
   /** Null: it takes what is for workers without a version. Else it takes nothing new before its version is made current. */
   readonly version?: WorkerVersion | null;
   /** Tests give each suite a queue of its own. */
   readonly taskQueue?: string;
+}
+
+interface SendLimit {
+  readonly institutionId: string;
+  /** How many PUTs of the institution Temporal hands out in a second, over all workers; null: no limit. */
+  readonly maxPerSecond: number | null;
 }
 
 export interface LatchkeyWorker {
@@ -41,11 +47,11 @@ export interface LatchkeyWorker {
 const SLOTS = 500;
 
 /**
- * Starts the worker, on the queue of everything and on the one for PUTs whose rate is limited; it polls when this resolves.
+ * Starts the worker, on the queue of everything and on each institution's for PUTs whose rate is limited; it polls when this resolves.
  * @throws where Temporal cannot be reached or the workflows cannot be loaded
  */
 export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
-  const { activities, dataConverter, taskQueue: queue = taskQueue, maxSendsPerSecond = null, version = null } = parts;
+  const { activities, dataConverter, taskQueue: queue = taskQueue, institutions, version = null } = parts;
   const { namespace } = parts.settings;
   const connection = await NativeConnection.connect(connectionOptions(parts.settings));
   const shared = {
@@ -69,13 +75,17 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
         // A dead worker's sticky queue holds a workflow up for this long.
         stickyQueueScheduleToStartTimeout: '2 seconds',
       }),
-      await Worker.create({
-        ...shared,
-        taskQueue: sendQueueBeside(queue),
-        activities: { sendUnlock: activities.sendUnlock },
-        ...(maxSendsPerSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: maxSendsPerSecond }),
-      }),
     );
+    for (const { institutionId, maxPerSecond } of institutions) {
+      workers.push(
+        await Worker.create({
+          ...shared,
+          taskQueue: sendQueueBeside(queue, institutionId),
+          activities: { sendUnlock: activities.sendUnlock },
+          ...(maxPerSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: maxPerSecond }),
+        }),
+      );
+    }
   } catch (error) {
     // The first worker may hold it, and what went wrong is to be told.
     await connection.close().catch(() => undefined);

@@ -22,6 +22,7 @@ export type StatusReading =
   | { readonly kind: 'unread'; readonly answer: BankAnswer };
 
 export interface CustomerCall {
+  readonly institutionId: string;
   readonly customerId: string;
   readonly correlationId: string;
 }

@@ -1,3 +1,4 @@
+import { UnknownInstitutionError } from '../domain/institution.js';
 import { createClassifier, type ClassificationRule } from '../domain/classification.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
 import { createOutbound, type OutboundPolicy } from '../outbound/index.js';
@@ -27,10 +28,13 @@ export interface UpstreamSettings {
   readonly observer?: Observer;
 }
 
-/** The bank, as the worker sees it. */
+/**
+ * The bank, as the worker sees it. Each institution has credentials, connections and limits of its own; calls that name one which is not
+ * served reject with `UnknownInstitutionError`.
+ */
 export interface Upstream extends Customers {
-  /** A token for the next PUT. */
-  token: TokenSource['get'];
+  /** A token for the institution's next PUT. */
+  token(institutionId: string): ReturnType<TokenSource['get']>;
   /** The longest that one call may take, in milliseconds. */
   readonly timeoutMs: number;
   close(): Promise<void>;
@@ -38,7 +42,10 @@ export interface Upstream extends Customers {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** @throws TypeError where a URL or a path template cannot be used */
+/**
+ * The bank of one institution.
+ * @throws TypeError where a URL or a path template cannot be used
+ */
 export function createUpstream(settings: UpstreamSettings): Upstream {
   const dispatcher = createOutbound({
     policy: settings.outbound,
@@ -58,5 +65,23 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     timeoutMs: settings.timeoutMs,
     observer,
   });
-  return { ...customers, token: () => tokens.get(), timeoutMs: settings.timeoutMs, close: () => dispatcher.destroy() };
+  const own = (institutionId: string): void => {
+    if (institutionId !== settings.institutionId) throw new UnknownInstitutionError();
+  };
+  return {
+    async token(institutionId) {
+      own(institutionId);
+      return tokens.get();
+    },
+    async readLockStatus(call) {
+      own(call.institutionId);
+      return customers.readLockStatus(call);
+    },
+    async unlock(call, token) {
+      own(call.institutionId);
+      return customers.unlock(call, token);
+    },
+    timeoutMs: settings.timeoutMs,
+    close: () => dispatcher.destroy(),
+  };
 }

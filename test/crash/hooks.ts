@@ -78,7 +78,7 @@ export function hookedActivities(hooks: Hooks, parts: ActivityParts, create: (pa
     },
     upstream: {
       ...upstream,
-      token: () => hooks.around(request.getStore() ?? '', 'token', () => upstream.token()),
+      token: (...all) => hooks.around(request.getStore() ?? '', 'token', () => upstream.token(...all)),
       readLockStatus: (call) => hooks.around(call.correlationId, 'read status', () => upstream.readLockStatus(call)),
       unlock: (call, ...rest) => hooks.around(call.correlationId, 'PUT', () => upstream.unlock(call, ...rest)),
     },

@@ -57,6 +57,7 @@ const parts: ActivityParts = {
 const worker = await startWorker({
   settings: temporalSettings,
   activities: hookedActivities(hooks, parts, createActivities),
+  institutions: [{ institutionId: settings.institutionId, maxPerSecond: null }],
   dataConverter,
   shutdownGraceMs: 5_000,
   workflowBundle: { codePath: settings.workflowBundle },

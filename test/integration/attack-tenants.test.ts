@@ -25,7 +25,7 @@ const victims: { readonly state: string; readonly correlationId: string; readonl
 const { begin } = steering(() => latchkey);
 
 beforeAll(async () => {
-  latchkey = await openLatchkey({ budget: { retryAfterMaxMs: 600_000, deadlineMs: 900_000 } });
+  latchkey = await openLatchkey({ others: [INTRUDER], budget: { retryAfterMaxMs: 600_000, deadlineMs: 900_000 } });
   const { issuerUrl, audience, institutionId } = latchkey.sandbox;
   // One front door that serves both, over the same audit log and the same Temporal.
   door = await openFrontDoor({

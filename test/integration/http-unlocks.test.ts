@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createActivities } from '../../activities/index.js';
 import { connectAudit } from '../../src/audit/connection.js';
+import { connectInstitutions, createAuditLogByInstitution } from '../../src/audit/by-institution.js';
 import { createAuditLog } from '../../src/audit/index.js';
-import type { InstitutionLog } from '../../src/audit/audit-log.js';
+import type { AuditLog } from '../../src/audit/audit-log.js';
 import { auditEventPageSchema, lockStatusSchema, unlockPageSchema, unlockSchema } from '../../src/http/answer-schemas.js';
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
 import { silentObserver } from '../../src/domain/observer.js';
@@ -35,7 +36,7 @@ const OTHER_INSTITUTION = 'bank-two';
 let issuer: ForeignIssuer;
 let door: FrontDoor;
 let sandbox: Sandbox;
-let audit: InstitutionLog;
+let audit: AuditLog;
 let token: string;
 let reopen: (changes: Partial<HttpSettings>) => Promise<FrontDoor>;
 const closers: (() => Promise<unknown>)[] = [];
@@ -43,9 +44,13 @@ const closers: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   const database = await createTestDatabase();
   closers.push(database.drop);
-  const connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', institutionId: INSTITUTION });
-  closers.push(connection.close);
-  audit = createAuditLog(connection);
+  const connections = connectInstitutions({
+    databaseUrl: database.url,
+    role: 'latchkey_app',
+    institutionIds: [INSTITUTION, OTHER_INSTITUTION],
+  });
+  closers.push(connections.close);
+  audit = createAuditLogByInstitution({ connections });
   sandbox = await createSandbox({ institutionId: INSTITUTION });
   closers.push(sandbox.close);
   const upstream = createUpstream({
@@ -76,7 +81,16 @@ beforeAll(async () => {
     observer: silentObserver,
     reconciler: { afterMs: 60_000, openAfterMs: 120_000, unavailableAfterMs: 3_600_000 },
   });
-  const worker = await startWorker({ settings: temporal, activities, dataConverter, shutdownGraceMs: 10_000, workflowBundle, taskQueue });
+  const institutions = [{ institutionId: INSTITUTION, maxPerSecond: null }];
+  const worker = await startWorker({
+    settings: temporal,
+    activities,
+    institutions,
+    dataConverter,
+    shutdownGraceMs: 10_000,
+    workflowBundle,
+    taskQueue,
+  });
   closers.push(worker.stop);
   const executions = createUnlockClient({ client: client.client, customerRefKey: 'test', readTimeoutMs: 10_000, taskQueue });
   issuer = await startForeignIssuer();
@@ -157,7 +171,7 @@ describe('the drop-in endpoint', () => {
     sandbox.customers.set('slow-2', { script: [{ delayMs: 1_500 }] });
     const going = await reopen({ unlockWaitMs: 60_000 });
     const waiting = put('slow-2', correlationId, going);
-    await eventually(async () => expect((await audit.eventsOf(correlationId)).events).not.toEqual([]));
+    await eventually(async () => expect((await audit.eventsOf(correlationId, INSTITUTION)).events).not.toEqual([]));
     await going.close();
     const reply = await waiting;
     expect([reply.httpStatus, reply.headers.connection]).toEqual([504, 'close']);
@@ -217,7 +231,7 @@ describe('POST /v1/unlocks', () => {
     const join = (as: string) => post({ customerId: 'locked-4', ...(as === service && { onBehalfOf: 'bob' }) }, { correlationId, as });
     const replies = await Promise.all([token, service, service].map(join));
     expect(replies.map(({ httpStatus }) => httpStatus)).toEqual([200, 200, 200]);
-    const { events } = await audit.eventsOf(correlationId);
+    const { events } = await audit.eventsOf(correlationId, INSTITUTION);
     const joined = events.filter(({ action }) => action === 'customer.unlock.joined');
     const actor = { actorType: 'service', actorId: 'robot', onBehalfOf: 'bob', metadata: { clientId: 'robot' } };
     expect(joined).toMatchObject([{ ...actor, customerId: 'locked-4' }]);
@@ -245,7 +259,7 @@ describe('while a part is away', () => {
         const reply = await put('locked-10', correlationId, lame);
         expect([reply.httpStatus, bankErrorSchema.parse(reply.body).code]).toEqual([503, 'LATCHKEY_TEMPORARILY_UNAVAILABLE']);
         expect([reply.headers['retry-after'], reply.headers.correlationid]).toEqual(['5', correlationId]);
-        expect((await audit.eventsOf(correlationId)).events).toEqual([]);
+        expect((await audit.eventsOf(correlationId, INSTITUTION)).events).toEqual([]);
         expect((await lame.send({ path: `/v1/unlocks/${correlationId}`, token })).httpStatus).toBe(503);
       }
       expect((await withoutTemporal.send({ path: '/v1/customers/locked-10/lock-status', token })).httpStatus).toBe(503);
@@ -304,7 +318,7 @@ describe('reading', () => {
     const lastUnlocks = [{ state: 'completed', outcome: 'unlocked' }];
     expect(status).toMatchObject({ lockStatus: 'locked', flags: { onHold: true }, correlationId, lastUnlocks });
     expect(status.diagnosis).toContain('hold');
-    const { events } = await audit.eventsOf(correlationId);
+    const { events } = await audit.eventsOf(correlationId, INSTITUTION);
     const action = 'customer.lock_status.viewed';
     expect(events).toMatchObject([{ action, actorId: 'agent-7', lockStatus: 'locked', customerId: 'locked-on-hold-1' }]);
   });
@@ -313,7 +327,7 @@ describe('reading', () => {
     const reply = await read('/v1/customers/nobody/lock-status');
     const problem = problemSchema.parse(reply.body);
     expect([reply.httpStatus, problem.code]).toEqual([404, 'customer_not_found']);
-    const { events } = await audit.eventsOf(problem.correlationId);
+    const { events } = await audit.eventsOf(problem.correlationId, INSTITUTION);
     expect(events).toMatchObject([{ action: 'customer.lock_status.viewed', lockStatus: 'unknown' }]);
   });
 

@@ -21,6 +21,7 @@ let wayToTemporal: TcpProxy;
 beforeAll(async () => {
   wayToTemporal = await startTcpProxy(Number(new URL(`http://${testTemporal().address}`).port));
   latchkey = await openLatchkey({
+    others: ['another-bank'],
     budget: { retryAfterMaxMs: 600_000, deadlineMs: 900_000 },
     async apiDatabaseUrl(direct) {
       const url = new URL(direct);

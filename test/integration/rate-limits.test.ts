@@ -56,7 +56,14 @@ async function withApis(limits: Limits, use: (apis: readonly FrontDoor[], statem
       const counts = counted(createRateLimitCounts({ prisma, windowMs }));
       return openFrontDoor({
         issuerUrl: issuer.url,
-        limiter: createRateLimiter({ callerLimit, institutionLimit, windowMs, counts, log, patienceMs: PATIENCE_MS }),
+        limiter: createRateLimiter({
+          callerLimit,
+          institutionLimitOf: () => institutionLimit,
+          windowMs,
+          counts,
+          log,
+          patienceMs: PATIENCE_MS,
+        }),
       });
     }),
   );
@@ -174,7 +181,7 @@ describe('a rate limit', () => {
     const away: RateLimitCounts = { add: () => new Promise(() => undefined), prune: async () => undefined };
     const warnings: string[] = [];
     const log = { info: () => undefined, warn: (_: object, message: string) => void warnings.push(message), error: () => undefined };
-    const limiter = createRateLimiter({ callerLimit: 5, institutionLimit: null, windowMs: DAY_MS, counts: away, log });
+    const limiter = createRateLimiter({ callerLimit: 5, institutionLimitOf: () => null, windowMs: DAY_MS, counts: away, log });
     const api = await openFrontDoor({ issuerUrl: issuer.url, limiter });
     try {
       const replies = await ask([api], 12, await issuer.token());

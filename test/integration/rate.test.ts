@@ -48,6 +48,9 @@ function askMany(latchkey: Latchkey, count: number, script: NonNullable<Paramete
   );
 }
 
+/** The sandbox's. */
+const INSTITUTION = 'sandbox-bank';
+
 const outcomesOf = async ({ sql }: Latchkey) =>
   (await sql<{ outcome: string | null }>('select outcome from unlock_request')).map(({ outcome }) => outcome);
 
@@ -74,7 +77,7 @@ describe('three workers with a rate set', () => {
 
   it('never send more PUTs in a second, all three together and retries included', async () => {
     const taskQueue = 'latchkey';
-    const latchkey = await opened({ withWorker: false, taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue) } });
+    const latchkey = await opened({ withWorker: false, taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue, INSTITUTION) } });
     for (let started = 0; started < 3; started += 1) workers.push(startLatchkeyProcess(['worker'], workerSettings(latchkey)));
     await Promise.all(workers.map((worker) => worker.says(/the worker polls/)));
     const correlationIds = await askMany(latchkey, 40, [{ httpStatus: 503 }]);
@@ -103,7 +106,7 @@ describe('with a rate set', () => {
     const latchkey = await opened({ maxPerSecond: 0.05 });
     const correlationId = randomUUID();
     expect((await latchkey.unlock('locked-1', correlationId)).status).toBe(204);
-    expect(await sendQueuesOf(latchkey, correlationId)).toEqual([sendQueueBeside(latchkey.taskQueue)]);
+    expect(await sendQueuesOf(latchkey, correlationId)).toEqual([sendQueueBeside(latchkey.taskQueue, INSTITUTION)]);
     expect(inShort(await latchkey.story(correlationId))).toEqual([
       'requested',
       'status_checked locked',
@@ -152,11 +155,11 @@ describe('a rate that is switched', () => {
 
   it('off, strands no request that was accepted under it', async () => {
     const taskQueue = uniqueTaskQueue();
-    const latchkey = await opened({ withWorker: false, taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue) } });
+    const latchkey = await opened({ withWorker: false, taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue, INSTITUTION) } });
     const correlationIds = await askMany(latchkey, 5, []);
     await latchkey.addWorker();
     await eventually(async () => expect(await outcomesOf(latchkey)).toEqual(correlationIds.map(() => 'unlocked')));
-    expect(await sendQueuesOf(latchkey, correlationIds[0] ?? '')).toEqual([sendQueueBeside(taskQueue)]);
+    expect(await sendQueuesOf(latchkey, correlationIds[0] ?? '')).toEqual([sendQueueBeside(taskQueue, INSTITUTION)]);
   });
 });
 

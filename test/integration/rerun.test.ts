@@ -186,7 +186,7 @@ describe('a PUT', () => {
       ...latchkey.upstream,
       async token() {
         calledOff = true;
-        return latchkey.upstream.token();
+        return latchkey.upstream.token(latchkey.sandbox.institutionId);
       },
     };
     expect(await sendUnlock({ ...parts(), upstream }, request, turn, execution(request, { calledOff: () => calledOff }))).toEqual({

@@ -153,7 +153,7 @@ describe('a worker whose version is not current', () => {
 
   it('serves the queue for limited PUTs too once it is', async () => {
     const taskQueue = uniqueTaskQueue();
-    await house({ taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue) } });
+    await house({ taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue, 'sandbox-bank') } });
     const deployment = versions();
     await latchkey.addWorker({ version: deployment.old });
     await deployment.makeCurrent('1.0');

@@ -56,6 +56,7 @@ const worker = await startWorker({
     observer: silentObserver,
     reconciler: { afterMs: 60_000, openAfterMs: 120_000, unavailableAfterMs: 3_600_000 },
   }),
+  institutions: [{ institutionId: settings.upstream.institutionId, maxPerSecond: null }],
   dataConverter,
   shutdownGraceMs: 10_000,
   workflowBundle: settings.workflowBundle,

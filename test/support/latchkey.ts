@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
 import { createActivities, type ActivityParts, type ReconcilerSettings } from '../../activities/index.js';
-import { connectAudit } from '../../src/audit/connection.js';
-import { createAuditLog, createPace } from '../../src/audit/index.js';
+import { connectInstitutions, createAuditLogByInstitution } from '../../src/audit/by-institution.js';
+import { createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Waits } from '../../src/http/waits.js';
 import { silentObserver, type Observer } from '../../src/domain/observer.js';
-import { createSandbox } from '../../src/sandbox/index.js';
+import { createSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { createTemporalClient } from '../../src/temporal/client.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createExecutions } from '../../src/temporal/reconciler-executions.js';
@@ -18,7 +18,8 @@ import { createUnlockClient } from '../../src/temporal/unlock-client.js';
 import { sendQueueBeside } from '../../src/temporal/settings.js';
 import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import type { WorkerVersion } from '../../src/temporal/worker-version.js';
-import { createUpstream, type UpstreamSettings } from '../../src/upstream/index.js';
+import { createUpstreamByInstitution } from '../../src/upstream/by-institution.js';
+import type { UpstreamSettings } from '../../src/upstream/index.js';
 import { createTestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
 import { anywhere, issuerFetch } from './anywhere.js';
@@ -65,12 +66,16 @@ interface Wishes {
   /** PUTs in any second, over all workers. */
   readonly maxPerSecond?: number;
   readonly waits?: Waits;
+  /** Institutions that are served besides the usual one, each with a sandbox bank of its own. */
+  readonly others?: readonly string[];
 }
 
 interface WorkerWish {
   /** The rate that it keeps to; null: none. */
   readonly maxPerSecond?: number | null;
   readonly version?: WorkerVersion | null;
+  /** The institutions that it is told of; by default all. */
+  readonly serves?: readonly string[];
 }
 
 interface CallWish {
@@ -79,6 +84,13 @@ interface CallWish {
   readonly body?: unknown;
   readonly token?: string;
 }
+
+/** Nothing of it opens another institution's bank. */
+const bankOf = (institutionId: string) => ({
+  institutionId,
+  clientId: `client-of-${institutionId}`,
+  clientSecret: `secret-of-${institutionId}`,
+});
 
 let runtimeInstalled = false;
 
@@ -95,47 +107,59 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const { address, namespace, workflowBundle } = testTemporal();
   const database = await createTestDatabase();
   const sandbox = await createSandbox();
+  const otherSandboxes = await Promise.all((wishes.others ?? []).map((institutionId) => createSandbox(bankOf(institutionId))));
+  const sandboxes = [sandbox, ...otherSandboxes];
+  const institutionIds = sandboxes.map(({ institutionId }) => institutionId);
   const { observer = silentObserver } = wishes;
   const queue = wishes.taskQueue ?? uniqueTaskQueue();
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
   const connect = async (way: (url: string) => Promise<string>) =>
-    connectAudit({ databaseUrl: await way(database.url), role: 'latchkey_app', institutionId: sandbox.institutionId });
+    connectInstitutions({ databaseUrl: await way(database.url), role: 'latchkey_app', institutionIds });
   const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
   const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
-  const auditLog = createAuditLog(apiAudit);
-  const upstreamSettings: UpstreamSettings = {
-    baseUrl: sandbox.bankBaseUrl,
+  const auditLog = createAuditLogByInstitution({ connections: apiAudit });
+  const settingsOf = (bank: Sandbox): UpstreamSettings => ({
+    baseUrl: bank.bankBaseUrl,
     unlockPath: '/v1/customers/{customerId}:unlock-user',
     statusPath: wishes.statusPath ?? '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
     statusFlagsField: wishes.statusFlagsField ?? 'userStatus',
     classificationOverrides: [],
-    tokenUrl: sandbox.bankTokenUrl,
-    clientId: sandbox.clientId,
-    clientSecret: sandbox.clientSecret,
-    institutionId: sandbox.institutionId,
+    tokenUrl: bank.bankTokenUrl,
+    clientId: bank.clientId,
+    clientSecret: bank.clientSecret,
+    institutionId: bank.institutionId,
     customerIdPattern: wishes.settings?.customerIdPattern ?? settings.customerIdPattern,
     timeoutMs: wishes.upstreamTimeoutMs ?? UPSTREAM_TIMEOUT_MS,
     outbound: anywhere,
-  };
-  const upstream = createUpstream({ ...upstreamSettings, observer });
+  });
+  const upstreamSettings = settingsOf(sandbox);
+  const upstream = createUpstreamByInstitution(sandboxes.map((bank) => ({ ...settingsOf(bank), observer })));
   const dataConverter = createDataConverter(PAYLOAD_KEYS);
   const bricks = wishes.bricks ?? (() => ({}));
   const workers: LatchkeyWorker[] = [];
   const temporal = createTemporalClient(temporalSettings, dataConverter);
   const parts: ActivityParts = {
     upstream,
-    audit: createAuditLog({ ...workerAudit, observer }),
+    audit: createAuditLogByInstitution({ connections: workerAudit, observer }),
     executions: createExecutions({ client: temporal.client, taskQueue: queue }),
     observer,
     reconciler: { afterMs: 60_000, openAfterMs: 120_000, unavailableAfterMs: 3_600_000, ...wishes.reconciler },
   };
-  async function addWorker({ maxPerSecond = wishes.maxPerSecond ?? null, version = null }: WorkerWish = {}): Promise<LatchkeyWorker> {
-    const pace = maxPerSecond === null ? {} : { pace: createPace({ prisma: workerAudit.prisma, maxPerSecond }) };
+  async function addWorker({
+    maxPerSecond = wishes.maxPerSecond ?? null,
+    version = null,
+    serves,
+  }: WorkerWish = {}): Promise<LatchkeyWorker> {
+    // The usual institution's alone.
+    const paced = maxPerSecond === null ? null : createPace({ prisma: workerAudit.of(sandbox.institutionId), maxPerSecond });
+    const pace = paced && { paceOf: (institutionId: string) => (institutionId === sandbox.institutionId ? paced : undefined) };
+    const told = sandboxes.filter(({ institutionId }) => serves?.includes(institutionId) ?? true);
+    const fewer = serves && { upstream: createUpstreamByInstitution(told.map((bank) => ({ ...settingsOf(bank), observer }))) };
     const worker = await startWorker({
       settings: temporalSettings,
-      activities: createActivities({ ...parts, ...pace, ...bricks({ ...parts, ...pace }) }),
-      maxSendsPerSecond: maxPerSecond,
+      activities: createActivities({ ...parts, ...pace, ...fewer, ...bricks({ ...parts, ...pace }) }),
+      institutions: institutionIds.map((institutionId, index) => ({ institutionId, maxPerSecond: index === 0 ? maxPerSecond : null })),
       version,
       dataConverter,
       shutdownGraceMs: 10_000,
@@ -156,7 +180,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const shutdown = new AbortController();
   const logLines: object[] = [];
   const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });
-  const sendQueue = wishes.maxPerSecond === undefined ? null : sendQueueBeside(queue);
+  const sendQueue = wishes.maxPerSecond === undefined ? null : sendQueueBeside(queue, sandbox.institutionId);
   const httpSettings = { ...settings, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
   const app = createApp({
     audit: auditLog,
@@ -166,7 +190,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       audience: sandbox.audience,
       jwksUrl: null,
       tokenTyp: 'at+jwt',
-      allowedInstitutions: [sandbox.institutionId],
+      allowedInstitutions: institutionIds,
       fetch: issuerFetch(sandbox.issuerUrl),
     }),
     settings: httpSettings,
@@ -201,6 +225,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   return {
     url,
     sandbox,
+    otherSandboxes,
     database,
     client: temporal.client,
     executions,
@@ -236,7 +261,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       await upstream.close();
       await Promise.all([apiAudit.close(), workerAudit.close()]);
       await pool.end();
-      await sandbox.close();
+      await Promise.all(sandboxes.map((each) => each.close()));
       await database.drop();
     },
   };

@@ -42,7 +42,7 @@ export function steering(latchkey: () => Latchkey) {
       hasSent: (count: number) => eventually(() => expect(puts()).toHaveLength(count)),
       /** The rows of operators' actions, in order. */
       acts: async () =>
-        (await latchkey().audit.eventsOf(correlationId)).events.filter(({ action }) =>
+        (await latchkey().audit.eventsOf(correlationId, latchkey().sandbox.institutionId)).events.filter(({ action }) =>
           /\.(cancel_requested|paused|resumed|retried_now)$/.test(action),
         ),
     };

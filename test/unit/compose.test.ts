@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { loadConfig, settings, type Part } from '../../src/config.js';
+import { institutionsOf } from '../../src/institutions.js';
 import { fileTwin, secretSettings } from '../../src/secret-files.js';
 import { readCompose, readRepositoryFile, serviceOf } from '../support/compose-file.js';
 import { composeVariables } from '../support/compose-variables.js';
@@ -91,6 +93,26 @@ describe('a secret of ours that an operator gives', () => {
     const named = serviceOf(readCompose({ ...others, [twin]: '/etc/latchkey/absent' }), service).environment;
     expect(() => loadConfig(named, part, 1000)).toThrow(`${twin}: the file cannot be read`);
     expect(() => loadConfig(serviceOf(readCompose(others), service).environment, part, 1000)).toThrow(`${name} is required`);
+  });
+});
+
+describe('several institutions', () => {
+  const single = ['UPSTREAM_INSTITUTION_ID', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET'];
+  const others = Object.fromEntries(Object.entries(composeVariables).filter(([name]) => !single.includes(name)));
+  const path = fileURLToPath(new URL('../support/institutions.json', import.meta.url));
+
+  it.each(['api', 'worker', 'codec'] as const)('are served by %s where their file is named', (part) => {
+    const { environment } = serviceOf(readCompose({ ...others, INSTITUTIONS_FILE: path }), part);
+    const config = loadConfig({ ...environment, SECOND_BANK_SECRET: 'the secret of the second' }, part, 1000);
+    expect(institutionsOf(config).map(({ institutionId }) => institutionId)).toEqual(['first-bank', 'second-bank']);
+  });
+
+  it.each(['api', 'worker', 'codec'] as const)('or the one that is, are missed by %s where neither is named', (part) => {
+    expect(() => loadConfig(serviceOf(readCompose(others), part).environment, part, 1000)).toThrow('UPSTREAM_INSTITUTION_ID is required');
+  });
+
+  it('stand in docs/deployment.md as the test has them', () => {
+    expect(readRepositoryFile('docs/deployment.md')).toContain(`\`\`\`json\n${readRepositoryFile('test/support/institutions.json')}\`\`\``);
   });
 });
 

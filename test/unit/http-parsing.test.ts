@@ -53,7 +53,8 @@ describe('a cursor', () => {
 });
 
 describe('a customer id', () => {
-  const customerId = (pattern: RegExp) => createRequestSchemas({ customerIdPattern: pattern, reasonRequired: false }).customerPath;
+  const customerId = (pattern: RegExp) =>
+    createRequestSchemas({ customerIdPattern: pattern, notLockedPolicy: 'reject', reasonRequired: false, sendQueue: null }).customerPath;
 
   it('must match the pattern as a whole, whatever anchors and flags the pattern has', () => {
     for (const pattern of [/[a-z]+/, /^[a-z]+|[a-z]+$/g, /^[a-z]+$/m]) {

@@ -3,7 +3,8 @@ import { answerJson, listenHttp, type Answer } from './upstream-server.js';
 import { anywhere } from '../support/anywhere.js';
 
 export const CLIENT_SECRET = 'the-client-secret';
-export const call = { customerId: '1234567890', correlationId: 'f8187c63-678f-4f0c-9263-46723794661a' };
+const INSTITUTION = '00516';
+export const call = { institutionId: INSTITUTION, customerId: '1234567890', correlationId: 'f8187c63-678f-4f0c-9263-46723794661a' };
 export const guid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 export interface BankScript {
@@ -32,7 +33,7 @@ export async function openBank({
     tokenUrl: `${server.url}/token`,
     clientId: 'latchkey',
     clientSecret: CLIENT_SECRET,
-    institutionId: '00516',
+    institutionId: INSTITUTION,
     customerIdPattern: /^[A-Za-z0-9_-]{1,64}$/u,
     timeoutMs: 30_000,
     outbound: anywhere,
@@ -40,7 +41,7 @@ export async function openBank({
   });
   const calls = () => server.heard.filter(({ path }) => path !== '/token');
   const sendUnlock = async (customer = call) => {
-    const got = await upstream.token();
+    const got = await upstream.token(INSTITUTION);
     if (got.kind !== 'token') throw new Error(got.reason);
     return upstream.unlock({ leavesWithinMs: 30_000, ...customer }, got.token);
   };

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+export const text = z.string().min(1);
+const count = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const port = count(0, 65_535);
+const WEEK_MS = 7 * 24 * 3_600_000;
+const durationMs = count(1, WEEK_MS);
+/** PUTs in a second. At 2.5 a second the third one would leave within the second of the first. */
+export const perSecond = z
+  .number()
+  .min(0.01)
+  .max(10_000)
+  .refine((value) => value < 1 || Number.isInteger(value), 'must be a whole number, or below 1');
+const rate = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, 'must be a number')
+  .transform(Number)
+  .pipe(perSecond);
+const versionPart = text.regex(/^[\w-][\w.-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, dashes and underscores');
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+export const httpUrl = z
+  // Aborts, because what follows could not read a URL that is none.
+  .url({ protocol: /^https?$/, abort: true })
+  .refine((url) => !/[?#]/.test(url) && hasNoCredentials(new URL(url)), 'must carry no query, fragment or credentials');
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+const pattern = text.transform((source, context) => {
+  try {
+    return new RegExp(source, 'u');
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be a regular expression' });
+    return z.NEVER;
+  }
+});
+export const pathTemplate = text
+  .refine((path) => path.startsWith('/') && path.split('{customerId}').length === 2, {
+    error: 'must start with a slash and name {customerId} once',
+    abort: true,
+  })
+  .refine(isSpelledAsUrl, 'must be spelled as a URL has it, without dot segments or a fragment');
+// All the world is no proxy.
+const proxyRange = z.union([
+  z.ipv4(),
+  z.ipv6(),
+  z.union([z.cidrv4(), z.cidrv6()]).refine((range) => !range.endsWith('/0')),
+  z.enum(['loopback', 'linklocal', 'uniquelocal']),
+]);
+const proxies = text
+  .transform((list) => (/^\d+$/.test(list) ? Number(list) : list.split(/[\s,]+/)))
+  .pipe(
+    z.union(
+      [z.int().min(1).max(10), z.array(proxyRange)],
+      'must be a number of proxies from 1 to 10, or their addresses and ranges, such as 10.0.0.0/8',
+    ),
+  );
+
+// `*` stands for all of them where Postgres is asked.
+export const institutionId = text
+  .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters')
+  .refine((id) => id !== '*', 'must not be *');
+export const notLockedPolicy = z.enum(['reject', 'accept']);
+export const requestsPerMinute = z.int().min(0).max(1_000_000);
+
+/** Every setting of ours, as the environment spells it. */
+export const settings = z.object({
+  NODE_ENV: z.enum(['production', 'development', 'test'], 'must be production, development or test').optional(),
+  PORT: port.optional(),
+  HOST: text.default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
+  TRUST_PROXY: proxies.optional(),
+  CODEC_PORT: port.optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  MIGRATE_DATABASE_URL: postgresUrl.optional(),
+  TEMPORAL_ADDRESS: text.optional(),
+  TEMPORAL_NAMESPACE: text.default('default'),
+  TEMPORAL_API_KEY: text.optional(),
+  TEMPORAL_DEPLOYMENT_NAME: versionPart.optional(),
+  TEMPORAL_WORKER_BUILD_ID: versionPart.optional(),
+  TEMPORAL_UI_URL: httpUrl.optional(),
+  TEMPORAL_CLI_PATH: text.optional(),
+  UPSTREAM_BASE_URL: httpUrl.optional(),
+  UPSTREAM_UNLOCK_PATH: pathTemplate.default('/v1/customers/{customerId}:unlock-user'),
+  UPSTREAM_STATUS_PATH: pathTemplate.default('/v1/customers/{customerId}?userIdType=CUSTOMER_ID'),
+  UPSTREAM_STATUS_FLAGS: z.string().default('userStatus'),
+  UPSTREAM_CODES_FILE: text.optional(),
+  UPSTREAM_TOKEN_URL: httpUrl.optional(),
+  UPSTREAM_CLIENT_ID: text.optional(),
+  UPSTREAM_CLIENT_SECRET: text.optional(),
+  UPSTREAM_INSTITUTION_ID: institutionId.optional(),
+  UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
+  UPSTREAM_MAX_PER_SECOND: rate.optional(),
+  UPSTREAM_CA_FILE: text.optional(),
+  UPSTREAM_CLIENT_CERT_FILE: text.optional(),
+  UPSTREAM_CLIENT_KEY_FILE: text.optional(),
+  INSTITUTIONS_FILE: text.optional(),
+  ALLOW_HTTP_HOSTS: z
+    .string()
+    .default('')
+    .transform((hosts) =>
+      hosts
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .filter((host) => host !== ''),
+    ),
+  AUTH_ISSUER: httpUrl.optional(),
+  AUTH_AUDIENCE: text.optional(),
+  AUTH_JWKS_URL: httpUrl.optional(),
+  AUTH_TOKEN_TYP: text.default('at+jwt'),
+  UNLOCK_MAX_ATTEMPTS: count(1, 10_000).default(20),
+  UNLOCK_INITIAL_INTERVAL_MS: durationMs.default(1_000),
+  UNLOCK_MAX_INTERVAL_MS: durationMs.default(60_000),
+  RETRY_AFTER_MAX_MS: durationMs.default(300_000),
+  UNLOCK_DEADLINE_MS: durationMs.default(900_000),
+  UNLOCK_WAIT_MS: durationMs.default(25_000),
+  RECONCILE_INTERVAL_MS: count(1_000, WEEK_MS).default(60_000),
+  RECONCILE_AFTER_MS: count(1_000, WEEK_MS).default(60_000),
+  WAITS_MAX: count(1, 100_000).default(1_000),
+  WAITS_MAX_PER_CALLER: count(1, 100_000).default(250),
+  RATE_LIMIT_CALLER_PER_MINUTE: count(0, 1_000_000).optional(),
+  RATE_LIMIT_INSTITUTION_PER_MINUTE: count(0, 1_000_000).optional(),
+  NOT_LOCKED_POLICY: notLockedPolicy.default('reject'),
+  REASON_REQUIRED: flag.default(false),
+  CUSTOMER_ID_PATTERN: pattern.default(/^[A-Za-z0-9_-]{1,64}$/u),
+  CUSTOMER_REF_KEY: text.min(16, 'must be at least 16 characters').optional(),
+  PAYLOAD_KEYS: text
+    .regex(
+      /^[\w.-]{1,64}:[\w+/=-]{43,44}(,\s*[\w.-]{1,64}:[\w+/=-]{43,44})*$/,
+      'must be id:key,… with keys of 32 bytes in base64, the current one first',
+    )
+    .optional(),
+  SHUTDOWN_DELAY_MS: count(0, 600_000).default(0),
+  SHUTDOWN_LIMIT_MS: durationMs.default(60_000),
+  LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  DATA_DIR: text.default('.latchkey'),
+});
+
+export type Settings = z.infer<typeof settings>;
+
+function hasNoCredentials({ username, password }: URL): boolean {
+  return username === '' && password === '';
+}
+
+function isSpelledAsUrl(path: string): boolean {
+  const spelled = `http://localhost${path.replace('{customerId}', '1')}`;
+  return URL.canParse(spelled) && new URL(spelled).href === spelled && !spelled.includes('#');
+}
