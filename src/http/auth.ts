@@ -10,7 +10,8 @@ import { Problem } from './problem.js';
 export const scopes = {
   'institution-users:write': 'Unlock customers',
   'institution-users:read': 'Read unlock requests and lock statuses',
-  'unlocks:operate': 'Steer unlocks and read what Temporal keeps encrypted',
+  'unlocks:operate': 'Steer unlocks',
+  'temporal:decode': 'Read what Temporal keeps encrypted, of every institution: for those who operate the deployment',
   'audit:read': 'Read the audit log',
 } as const;
 export type Scope = keyof typeof scopes;

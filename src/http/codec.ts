@@ -19,7 +19,10 @@ const BODY_LIMIT = '8mb';
 const ALLOWED_HEADERS = 'content-type, x-namespace, authorization';
 const PREFLIGHT_SECONDS = '600';
 
-/** The codec server: shows operators what Temporal keeps encrypted. It reads personal data, so it takes nobody without a token or capability. */
+/**
+ * The codec server: shows those who operate the deployment what Temporal keeps encrypted. It reads personal data, and a payload does not say whose,
+ * so it takes nobody without a capability or a token with a scope of its own.
+ */
 export function createCodecApp({ codec, allowedOrigin, auth, capability }: CodecAppParts): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -28,7 +31,7 @@ export function createCodecApp({ codec, allowedOrigin, auth, capability }: Codec
   app.use(helmet(), allowOrigin(allowedOrigin));
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
   const withToken: RequestHandler = async (request, _response, next) => {
-    await auth(request.headersDistinct.authorization ?? [], 'unlocks:operate');
+    await auth(request.headersDistinct.authorization ?? [], 'temporal:decode');
     next();
   };
   const withCapability: RequestHandler<{ capability: string }> = (request, _response, next) => {

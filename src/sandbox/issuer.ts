@@ -4,7 +4,13 @@ import type { CryptoKey, JWK } from 'jose';
 import type { JsonValue } from '../domain/audit-event.js';
 
 /** Every scope that Latchkey's API knows. */
-export const callerScopes = ['institution-users:read', 'institution-users:write', 'unlocks:operate', 'audit:read'] as const;
+export const callerScopes = [
+  'institution-users:read',
+  'institution-users:write',
+  'unlocks:operate',
+  'audit:read',
+  'temporal:decode',
+] as const;
 
 /** The one client that may ask for tokens; it needs no secret, since this issuer guards nothing but the sandbox. */
 export const CALLER_CLIENT_ID = 'latchkey-sandbox';

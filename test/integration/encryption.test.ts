@@ -80,7 +80,7 @@ async function sealedInput(): Promise<unknown> {
 describe('the codec server', () => {
   it('decodes for whoever may steer unlocks, and for the embedded UI by its capability', async () => {
     const body = await sealedInput();
-    const authorization = `Bearer ${await latchkey.sandbox.mintToken({ scopes: ['unlocks:operate'] })}`;
+    const authorization = `Bearer ${await latchkey.sandbox.mintToken({ scopes: ['temporal:decode'] })}`;
     for (const answer of [
       await post('/decode', { headers: { authorization, origin: UI }, body }),
       await post(`/ui/${CAPABILITY}/decode`, { body }),
@@ -103,7 +103,7 @@ describe('the codec server', () => {
   });
 
   it('takes nobody without a token, with a token of another scope, or with a wrong capability', async () => {
-    const authorization = `Bearer ${await latchkey.sandbox.mintToken({ scopes: ['institution-users:read'] })}`;
+    const authorization = `Bearer ${await latchkey.sandbox.mintToken({ scopes: ['institution-users:read', 'unlocks:operate', 'audit:read'] })}`;
     expect((await post('/decode', { body: { payloads: [] } })).status).toBe(401);
     expect((await post('/decode', { headers: { authorization }, body: { payloads: [] } })).status).toBe(403);
     expect((await post('/ui/another/decode', { body: { payloads: [] } })).status).toBe(404);

@@ -222,8 +222,8 @@ describe('production, as Compose starts it', () => {
     const url = await urlIn(codec, 'the codec server listens');
     const decode = (token: string) =>
       fetch(`${url}/decode`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body });
-    expect((await decode(await issuer.token({ claims: { scope: 'institution-users:write' } }))).status).toBe(403);
-    const answer = await decode(await issuer.token({ claims: { scope: 'unlocks:operate' } }));
+    expect((await decode(await issuer.token({ claims: { scope: 'institution-users:write unlocks:operate' } }))).status).toBe(403);
+    const answer = await decode(await issuer.token({ claims: { scope: 'temporal:decode' } }));
     const decoded = (await answer.json()) as { payloads: { data: string }[] };
     expect(Buffer.from(decoded.payloads[0]?.data ?? '', 'base64').toString()).toContain('cust_1');
   });

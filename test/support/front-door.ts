@@ -50,7 +50,7 @@ export async function startForeignIssuer(port?: number, tls?: { readonly keyFile
   return { url, port: server.address().port, token, stop: () => server.stop(), keys: server.issuer.keys };
 }
 
-const ALL_SCOPES = 'institution-users:write institution-users:read audit:read unlocks:operate';
+const ALL_SCOPES = 'institution-users:write institution-users:read audit:read unlocks:operate temporal:decode';
 export type ForeignIssuer = Awaited<ReturnType<typeof startForeignIssuer>>;
 
 export const settings: HttpSettings = {
