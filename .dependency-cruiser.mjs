@@ -11,7 +11,11 @@ const rooms = [
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
-  { room: 'config', path: '^src/(config|settings|institutions|host-rules|secret-files|setting-files)\\.ts$', may: ['^src/domain/', '^src/outbound/public-address\\.ts$'] },
+  {
+    room: 'config',
+    path: '^src/(config|settings|institutions|host-rules|secret-files|setting-files)\\.ts$',
+    may: ['^src/domain/', '^src/outbound/public-address\\.ts$'],
+  },
 ];
 
 const ours = '^(src|workflows|activities|generated|test|scripts)/';

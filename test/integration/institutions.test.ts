@@ -121,7 +121,9 @@ describe('an unlock of an institution that this worker is not told of', () => {
       await eventually(async () => expect((await pending())?.lastFailure?.applicationFailureInfo?.type).toBe('UnknownInstitution'));
       await stranger.stop();
       await house.addWorker();
-      await eventually(async () => expect(inShort(await house.story(correlationId)).at(-1)).toBe('completed unlocked confirmed not_locked'));
+      await eventually(async () =>
+        expect(inShort(await house.story(correlationId)).at(-1)).toBe('completed unlocked confirmed not_locked'),
+      );
     } finally {
       await house.close();
     }
