@@ -54,6 +54,9 @@ interface Occasion {
   readonly correlationId: string;
 }
 
+/** Longer than any id: a token that strayed into a path must not be given back, or be found where errors are kept. */
+const NO_ID = /[^/]{257,}/g;
+
 /** The error as problem details (RFC 9457). */
 export function problemDetails(problem: Problem, { path, correlationId }: Occasion): z.infer<typeof problemSchema> {
   return {
@@ -62,7 +65,7 @@ export function problemDetails(problem: Problem, { path, correlationId }: Occasi
     status: problem.httpStatus,
     detail: problem.message,
     // Raw bytes may stand in a path that was never valid, but `instance` is a URI reference.
-    instance: path.replace(/[^\x21-\x7e]|["<>\\^`{|}]/g, encodeURIComponent),
+    instance: path.replace(NO_ID, '...').replace(/[^\x21-\x7e]|["<>\\^`{|}]/g, encodeURIComponent),
     correlationId,
     code: problem.code,
     ...(problem.errors.length > 0 && { errors: [...problem.errors] }),

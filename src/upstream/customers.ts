@@ -49,11 +49,14 @@ interface CustomersParts {
   readonly statusFlagsField: string;
   readonly classify: Classifier;
   readonly institutionId: string;
+  /** What the bank may not put on record, whatever it echoes; the token of a call besides. */
+  readonly secrets: readonly string[];
   readonly timeoutMs: number;
   readonly observer: Observer;
 }
 
 const CODE_LIMIT = 64;
+const REDACTED = '[redacted]';
 
 const errorBody = z.object({ code: z.unknown().optional(), message: z.unknown().optional() });
 const flag = z
@@ -95,7 +98,8 @@ export function createCustomers(parts: CustomersParts): Customers {
     observer.bankCalled(madeCall(method === 'PUT' ? 'unlock' : 'status', got));
     if (got.kind !== 'answered') return { answer: noAnswer(got.kind, got.reason, got.durationMs), body: null };
     const { httpStatus, retryAfterMs, durationMs } = got;
-    const error = httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body);
+    const error =
+      httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body, [token.value, ...parts.secrets]);
     const meaning = classify(httpStatus, error.code);
     if (meaning === 'stale_token') tokens.invalidate(token.generation);
     return { answer: { meaning, httpStatus, ...error, reason: null, retryAfterMs, durationMs }, body: got.body };
@@ -137,13 +141,16 @@ export function noAnswer(meaning: Meaning, reason: string, durationMs: number): 
   return { meaning, httpStatus: null, code: null, message: null, reason, retryAfterMs: null, durationMs };
 }
 
-function readError(body: string | null): { code: string | null; message: string | null } {
+function readError(body: string | null, secrets: readonly string[]): { code: string | null; message: string | null } {
   const parsed = errorBody.safeParse(parseJson(body));
   if (!parsed.success) return { code: null, message: null };
   const { code, message } = parsed.data;
+  // Before it is cut: a part of a secret is one too.
+  const clean = (text: string): string => secrets.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
   return {
-    code: typeof code === 'string' && code !== '' ? recordableMessage(code, CODE_LIMIT) : typeof code === 'number' ? String(code) : null,
-    message: typeof message === 'string' ? recordableMessage(message) : null,
+    code:
+      typeof code === 'string' && code !== '' ? recordableMessage(clean(code), CODE_LIMIT) : typeof code === 'number' ? String(code) : null,
+    message: typeof message === 'string' ? recordableMessage(clean(message)) : null,
   };
 }
 

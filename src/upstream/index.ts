@@ -4,7 +4,7 @@ import { silentObserver, type Observer } from '../domain/observer.js';
 import { createOutbound, type OutboundPolicy } from '../outbound/index.js';
 import { createCustomerUrl } from './customer-url.js';
 import { createCustomers, type Customers } from './customers.js';
-import { createTokenSource, type TokenSource } from './token.js';
+import { basicCredentials, createTokenSource, type TokenSource } from './token.js';
 
 export type { BankAnswer } from '../domain/bank-answer.js';
 export type { StatusReading } from './customers.js';
@@ -62,6 +62,7 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     statusFlagsField: settings.statusFlagsField,
     classify: createClassifier(settings.classificationOverrides),
     institutionId: settings.institutionId,
+    secrets: [basicCredentials(settings), settings.clientSecret],
     timeoutMs: settings.timeoutMs,
     observer,
   });

@@ -50,6 +50,11 @@ const EARLY_JITTER_MS = 10_000;
 /** Between fetches that fail; a `Retry-After` of the token endpoint is honoured up to a minute. */
 const BACK_OFF = { initialIntervalMs: 500, maxIntervalMs: 15_000, retryAfterMaxMs: 60_000 };
 
+/** How the client names itself (RFC 7617). */
+export function basicCredentials({ clientId, clientSecret }: Pick<TokenSettings, 'clientId' | 'clientSecret'>): string {
+  return Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+}
+
 type Unavailable = Extract<TokenResult, { kind: 'unavailable' }>;
 
 export function createTokenSource(settings: TokenSettings, dispatcher: Dispatcher): TokenSource {
@@ -65,7 +70,7 @@ export function createTokenSource(settings: TokenSettings, dispatcher: Dispatche
       url: new URL(settings.tokenUrl),
       method: 'POST',
       headers: {
-        authorization: `Basic ${Buffer.from(`${settings.clientId}:${settings.clientSecret}`).toString('base64')}`,
+        authorization: `Basic ${basicCredentials(settings)}`,
         'content-type': 'application/x-www-form-urlencoded',
         accept: 'application/json',
         institutionId: settings.institutionId,
