@@ -189,7 +189,7 @@ describe('a turn at the bank', () => {
 
   it('is taken although the connection for it had broken', async () => {
     const database = await createTestDatabase();
-    const { prisma, close } = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', poolSize: 1 });
+    const { prisma, close } = connectAudit({ databaseUrl: database.url, role: 'latchkey_app', institutionId: 'bank-one', poolSize: 1 });
     const pace = createPace({ prisma, maxPerSecond: 10 });
     await pace.takeTurn('bank-one', 1_000);
     const other = new pg.Client({ connectionString: database.url });
