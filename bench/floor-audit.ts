@@ -41,7 +41,11 @@ const text = `INSERT INTO audit_event (${names}) VALUES (${places}) ON CONFLICT 
 /** The two ways in which the floor may write its rows, both with as many connections as Latchkey's processes have each. */
 export const floorAudit = {
   pg: (databaseUrl: string): RecordEvent => {
-    const pool = new pg.Pool({ connectionString: databaseUrl, options: '-c role=latchkey_app', max: 10 });
+    const pool = new pg.Pool({
+      connectionString: databaseUrl,
+      options: `-c role=latchkey_app -c latchkey.institution_id=${bankAccount.institutionId}`,
+      max: 10,
+    });
     return (event) => {
       const row = new Map<string, unknown>(Object.entries({ metadata: {}, ...event }));
       return pool.query({ name: 'record', text, values: columns.map((name) => row.get(name) ?? null) });
