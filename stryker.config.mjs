@@ -6,6 +6,8 @@ export default {
   jest: { projectType: 'custom', configFile: 'jest.mutation.config.mjs', enableFindRelatedTests: false },
   coverageAnalysis: 'perTest',
   concurrency: 2,
+  // Beyond it a mutant counts as found out: a busy machine must not pass for that.
+  timeoutMS: 30_000,
   reporters: ['clear-text', 'json'],
   jsonReporter: { fileName: '.latchkey/mutation.json' },
   tempDirName: '.latchkey/stryker',
