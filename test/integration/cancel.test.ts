@@ -7,9 +7,16 @@ import { inShort, openLatchkey, type Latchkey } from '../support/latchkey.js';
 
 let latchkey: Latchkey;
 beforeAll(async () => {
-  latchkey = await openLatchkey({ budget: { maxIntervalMs: 5_000, initialIntervalMs: 3_000 } });
+  // A busy machine answers late: what it says must not be taken for silence.
+  latchkey = await openLatchkey({
+    upstreamTimeoutMs: 5_000,
+    budget: { maxIntervalMs: 5_000, initialIntervalMs: 3_000, activityTimeoutMs: 20_000 },
+  });
 });
 afterAll(() => latchkey.close());
+
+/** Requests under way at once. */
+const LANES = 8;
 
 async function begin(customerId: string, setup: CustomerSetup) {
   const correlationId = randomUUID();
@@ -27,10 +34,14 @@ async function expectAgreement(correlationId: string): Promise<string> {
   expect(completed[0]?.outcome).toBe(result.outcome);
   const puts = latchkey.puts(correlationId);
   const started = story.filter(({ action }) => action === 'attempt_started');
-  expect(started.map(({ attempt }) => attempt)).toEqual(puts.map((_, index) => index + 1));
-  expect(result.attempts).toBe(puts.length);
-  expect(story.filter(({ action }) => action === 'attempt_finished')).toHaveLength(started.length);
-  expect(result.outcome === 'unlocked').toBe(puts.some(({ applied, wasLocked }) => applied && wasLocked));
+  expect(started.map(({ attempt }) => attempt)).toEqual(started.map((_, index) => index + 1));
+  expect(result.attempts).toBe(started.length);
+  const finished = story.filter(({ action }) => action === 'attempt_finished');
+  expect(finished).toHaveLength(started.length);
+  // One that was held up for longer than a PUT may be, on a busy machine, is on record as not sent.
+  expect(finished.filter(({ metadata }) => metadata.meaning !== 'not_sent')).toHaveLength(puts.length);
+  const unlockedAtBank = puts.some(({ applied, wasLocked }) => applied && wasLocked);
+  expect({ unlocked: result.outcome === 'unlocked', story: inShort(story) }).toEqual({ unlocked: unlockedAtBank, story: inShort(story) });
   return result.outcome;
 }
 
@@ -100,14 +111,18 @@ describe('a request to cancel', () => {
       [{ on: 'status', delayMs: 60 }],
     ];
     const outcomes = await Promise.all(
-      Array.from({ length: 48 }, async (_, index) => {
-        const { correlationId, handle } = await begin(`any-moment-${index}`, { script: scripts[index % scripts.length] ?? [] });
-        await sleep(index * 6);
-        // One that has ended already has nothing to cancel.
-        await handle.cancel().catch(() => undefined);
-        return expectAgreement(correlationId);
+      Array.from({ length: LANES }, async (_, lane) => {
+        const seen: string[] = [];
+        for (let index = lane; index < 48; index += LANES) {
+          const { correlationId, handle } = await begin(`any-moment-${index}`, { script: scripts[index % scripts.length] ?? [] });
+          await sleep(index * 6);
+          // One that has ended already has nothing to cancel.
+          await handle.cancel().catch(() => undefined);
+          seen.push(await expectAgreement(correlationId));
+        }
+        return seen;
       }),
     );
-    expect(new Set(outcomes)).toEqual(new Set(['cancelled', 'unlocked']));
+    expect(new Set(outcomes.flat())).toEqual(new Set(['cancelled', 'unlocked']));
   });
 });
