@@ -14,10 +14,10 @@ interface Plan {
 }
 
 const plans: readonly Plan[] = [
-  { repertoire: 'calm', workers: 'within', runs: 15 },
-  { repertoire: 'operators', workers: 'within', runs: 20 },
-  { repertoire: 'outages', workers: 'within', runs: 10 },
-  { repertoire: 'deaths', workers: 'processes', runs: 5 },
+  { repertoire: 'calm', workers: 'within', runs: 10 },
+  { repertoire: 'operators', workers: 'within', runs: 12 },
+  { repertoire: 'outages', workers: 'within', runs: 6 },
+  { repertoire: 'deaths', workers: 'processes', runs: 3 },
 ];
 
 const wanted = plans.filter(({ repertoire }) => only === null || repertoire === only);
