@@ -10,6 +10,8 @@ export interface BankAccount {
   readonly institutionId: string;
   readonly clientId: string;
   readonly clientSecret: string;
+  /** Still taken while it is being replaced. */
+  readonly previousClientSecret?: string | undefined;
 }
 
 const isGuid = (text: string | null): boolean => text !== null && parseCorrelationId(text) !== null;
@@ -20,7 +22,8 @@ export function refuseTokenRequest(request: IncomingMessage, form: string, accou
     return errorAnswer(415, 'CMN_90005', 'The token request must be application/x-www-form-urlencoded');
   }
   const credentials = basicCredentials(request);
-  if (credentials?.id !== account.clientId || credentials.secret !== account.clientSecret) {
+  const secrets = [account.clientSecret, account.previousClientSecret];
+  if (credentials?.id !== account.clientId || !secrets.includes(credentials.secret)) {
     return errorAnswer(401, 'CMN_90001', 'Client credentials are not valid');
   }
   if (new URLSearchParams(form).get('grant_type') !== 'client_credentials') {

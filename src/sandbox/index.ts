@@ -39,6 +39,8 @@ export interface SandboxOptions {
   /** The bank's client, as Latchkey logs in there. */
   readonly clientId?: string;
   readonly clientSecret?: string;
+  /** Still taken while it is being replaced. */
+  readonly previousClientSecret?: string;
   /** Audience of callers' tokens. */
   readonly audience?: string;
   /** How long a token of the bank is good (default 3600). */
@@ -79,6 +81,7 @@ export async function createSandbox({
   institutionId = 'sandbox-bank',
   clientId = 'latchkey',
   clientSecret = 'sandbox-secret',
+  previousClientSecret,
   audience = 'latchkey',
   tokenTtlSeconds = 3600,
   journalFile,
@@ -97,7 +100,7 @@ export async function createSandbox({
   const issuerUrl = (): string => `${url}/issuer`;
   const issuer = await createIssuer({ issuerUrl, audience, institutionId });
 
-  const account = { institutionId, clientId, clientSecret };
+  const account = { institutionId, clientId, clientSecret, previousClientSecret };
   const bank = createBank({ account, customers, tokens, calls, closing: closing.signal, log });
   const control = createControl({ customers, tokens, calls });
   const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl });

@@ -66,6 +66,10 @@ interface Wishes {
   /** PUTs in any second, over all workers. */
   readonly maxPerSecond?: number;
   readonly waits?: Waits;
+  /** A secret that the bank still takes besides its own. */
+  readonly previousClientSecret?: string;
+  /** The API's, and each worker's that is told of no others. */
+  readonly payloadKeys?: string;
   /** Institutions that are served besides the usual one, each with a sandbox bank of its own. */
   readonly others?: readonly string[];
 }
@@ -76,6 +80,9 @@ interface WorkerWish {
   readonly version?: WorkerVersion | null;
   /** The institutions that it is told of; by default all. */
   readonly serves?: readonly string[];
+  /** What it shows the bank, if not the bank's newest secret. */
+  readonly clientSecret?: string;
+  readonly payloadKeys?: string;
 }
 
 interface CallWish {
@@ -106,7 +113,9 @@ export async function openLatchkey(wishes: Wishes = {}) {
   }
   const { address, namespace, workflowBundle } = testTemporal();
   const database = await createTestDatabase();
-  const sandbox = await createSandbox();
+  const sandbox = await createSandbox(
+    wishes.previousClientSecret === undefined ? {} : { previousClientSecret: wishes.previousClientSecret },
+  );
   const otherSandboxes = await Promise.all((wishes.others ?? []).map((institutionId) => createSandbox(bankOf(institutionId))));
   const sandboxes = [sandbox, ...otherSandboxes];
   const institutionIds = sandboxes.map(({ institutionId }) => institutionId);
@@ -135,7 +144,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   });
   const upstreamSettings = settingsOf(sandbox);
   const upstream = createUpstreamByInstitution(sandboxes.map((bank) => ({ ...settingsOf(bank), observer })));
-  const dataConverter = createDataConverter(PAYLOAD_KEYS);
+  const dataConverter = createDataConverter(wishes.payloadKeys ?? PAYLOAD_KEYS);
   const bricks = wishes.bricks ?? (() => ({}));
   const workers: LatchkeyWorker[] = [];
   const temporal = createTemporalClient(temporalSettings, dataConverter);
@@ -150,18 +159,22 @@ export async function openLatchkey(wishes: Wishes = {}) {
     maxPerSecond = wishes.maxPerSecond ?? null,
     version = null,
     serves,
+    clientSecret,
+    payloadKeys,
   }: WorkerWish = {}): Promise<LatchkeyWorker> {
     // The usual institution's alone.
     const paced = maxPerSecond === null ? null : createPace({ prisma: workerAudit.of(sandbox.institutionId), maxPerSecond });
     const pace = paced && { paceOf: (institutionId: string) => (institutionId === sandbox.institutionId ? paced : undefined) };
     const told = sandboxes.filter(({ institutionId }) => serves?.includes(institutionId) ?? true);
-    const fewer = serves && { upstream: createUpstreamByInstitution(told.map((bank) => ({ ...settingsOf(bank), observer }))) };
+    const secret = clientSecret === undefined ? {} : { clientSecret };
+    const ownBanks = told.map((bank) => ({ ...settingsOf(bank), ...secret, observer }));
+    const ownUpstream = (serves ?? clientSecret) && { upstream: createUpstreamByInstitution(ownBanks) };
     const worker = await startWorker({
       settings: temporalSettings,
-      activities: createActivities({ ...parts, ...pace, ...fewer, ...bricks({ ...parts, ...pace }) }),
+      activities: createActivities({ ...parts, ...pace, ...ownUpstream, ...bricks({ ...parts, ...pace }) }),
       institutions: institutionIds.map((institutionId, index) => ({ institutionId, maxPerSecond: index === 0 ? maxPerSecond : null })),
       version,
-      dataConverter,
+      dataConverter: payloadKeys === undefined ? dataConverter : createDataConverter(payloadKeys),
       shutdownGraceMs: 10_000,
       workflowBundle,
       taskQueue: queue,
