@@ -53,7 +53,7 @@ export function secretsOf(config: Config): string[] {
     const value = config[name];
     if (value === undefined) return [];
     if (name.endsWith('_URL')) return passwordOf(value);
-    return name === 'PAYLOAD_KEYS' ? value.split(',').map((key) => key.replace(/^\s*[^:]*:/, '').trim()) : [value];
+    return name === 'PAYLOAD_KEYS' ? value.split(',').map((key) => key.slice(key.indexOf(':') + 1)) : [value];
   });
   return [...ofSettings, ...ofInstitutions];
 }

@@ -83,7 +83,7 @@ export function createClassifier(overrides: readonly ClassificationRule[] = []):
 }
 
 function key(httpStatus: number | string, code: string | null): string {
-  return `${httpStatus} ${code ?? '*'}`;
+  return code === null ? String(httpStatus) : `${httpStatus} ${code}`;
 }
 
 /**

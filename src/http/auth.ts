@@ -118,8 +118,7 @@ export function createAuthenticator({
     if ((claims.data.iat ?? 0) > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw invalidToken('It was issued in the future.');
     const { sub, client_id: clientId, name } = claims.data;
     const actor: Caller['actor'] = { type: sub === clientId ? 'service' : 'user', id: sub, name: name ?? null, clientId };
-    const claimed = payload.institution_id;
-    const institutionId = typeof claimed === 'string' && allowedInstitutions.includes(claimed) ? claimed : null;
+    const institutionId = allowedInstitutions.find((allowed) => allowed === payload.institution_id) ?? null;
     if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope, { actor, institutionId });
     if (institutionId !== null) return { actor, institutionId };
     throw new ForbiddenProblem(
@@ -148,7 +147,6 @@ function isCanonical(part: string): boolean {
 }
 
 function tokenProblem(error: unknown): unknown {
-  if (error instanceof Problem) return error;
   if (error instanceof IssuerUnavailableError) {
     return new Problem('temporarily_unavailable', {
       detail: 'The token cannot be checked, because the issuer does not give its keys. Try again later.',

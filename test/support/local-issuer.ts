@@ -50,13 +50,23 @@ export async function publish(keys: readonly LocalKey[]): Promise<{ keys: object
   };
 }
 
+interface ScriptedFetch {
+  readonly fetch: FetchDocument;
+  readonly asked: string[];
+  /** How it was asked, in the same order. */
+  readonly manners: (RequestInit | undefined)[];
+}
+
 /** An issuer that answers from a table by URL, and notes what it was asked; a number is the status of an empty answer. */
-export function scriptedFetch(answers: Record<string, unknown>): { readonly fetch: FetchDocument; readonly asked: string[] } {
+export function scriptedFetch(answers: Record<string, unknown>): ScriptedFetch {
   const asked: string[] = [];
+  const manners: (RequestInit | undefined)[] = [];
   return {
     asked,
-    fetch: async (url) => {
+    manners,
+    fetch: async (url, init) => {
       asked.push(String(url));
+      manners.push(init);
       const answer = answers[String(url)] ?? 404;
       return typeof answer === 'number' ? new Response(null, { status: answer }) : Response.json(answer);
     },

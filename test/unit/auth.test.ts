@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createAuthenticator, ForbiddenProblem, type Authenticator } from '../../src/http/auth.js';
 import { Problem } from '../../src/http/problem.js';
 import { ISSUER, JWKS_URL, makeKey, now, publish, scriptedFetch, signToken } from '../support/local-issuer.js';
@@ -27,6 +27,11 @@ async function authenticatorWith(published: readonly ReturnType<typeof makeKey>[
 let authenticate: Authenticator;
 beforeAll(async () => {
   authenticate = await authenticatorWith([...keys, key, nameless]);
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
 });
 
 const enter = (token: string) => authenticate([`Bearer ${token}`], READ);
@@ -74,6 +79,14 @@ describe('a good token', () => {
   ])('may have a clock that is a little off: it %s', async (_what, offset) => {
     const claims = Object.fromEntries(Object.entries(offset).map(([name, seconds]) => [name, now() + seconds]));
     await expect(enter(await signToken(key, claims))).resolves.toBeDefined();
+  });
+
+  it('may have been issued exactly five seconds from now, and not a moment later', async () => {
+    const [claims, issued] = [{ iat: now() + 60 }, (now() + 60) * 1000];
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'], now: issued - 5000 });
+    await expect(enter(await signToken(key, claims))).resolves.toBeDefined();
+    jest.setSystemTime(issued - 5001);
+    await expectInvalid(signToken(key, claims).then(enter), 'It was issued in the future.');
   });
 
   it.each(['bearer', 'BEARER', 'Bearer  '])('is taken behind %j', async (scheme) => {
@@ -161,6 +174,15 @@ describe('a token is refused', () => {
     const header = Buffer.from(JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: 'weak' })).toString('base64url');
     const [, payload = '', signature = ''] = (await signToken(key)).split('.');
     await expectInvalid(enter(`${header}.${payload}.${signature}`), "It cannot be verified with the issuer's keys.");
+  });
+
+  it('never for a fault of our own: that one is told as it is', async () => {
+    const token = await signToken(key);
+    const fault = new RangeError('the clock stands still');
+    jest.spyOn(Date.prototype, 'getTime').mockImplementation(() => {
+      throw fault;
+    });
+    await expect(enter(token)).rejects.toBe(fault);
   });
 
   it.each(['', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic YTpi', 'xBearer a.b.c', 'Bearer a.b.c,', 'Bearera.b.c', 'Bearer ü', 'Bearer a=b'])(

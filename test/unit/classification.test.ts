@@ -252,6 +252,13 @@ describe('overrides from configuration', () => {
     expect(createClassifier([{ httpStatus: '4xx', code: 'NEW_1', meaning: 'unwell' }])(404, 'NEW_1')).toBe('unwell');
   });
 
+  it('take no code for the lack of one, whatever it is called', () => {
+    for (const code of ['null', '*', 'undefined', '']) {
+      const overridden = createClassifier([{ httpStatus: 400, code, meaning: 'unwell' }]);
+      expect([code, overridden(400, code), overridden(400, null)]).toEqual([code, 'unwell', 'bad_request']);
+    }
+  });
+
   it('have the last of two that contradict each other win', () => {
     const overridden = createClassifier([
       { httpStatus: 409, meaning: 'unwell' },

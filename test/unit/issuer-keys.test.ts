@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { createIssuerKeys, IssuerUnavailableError, metadataUrls } from '../../src/http/issuer-keys.js';
 import { ISSUER, JWKS_URL, makeKey, publish, scriptedFetch } from '../support/local-issuer.js';
 
-const [openId, oauth] = metadataUrls(ISSUER).map(String) as [string, string];
+const openId = 'https://issuer.example/bank/.well-known/openid-configuration';
+const oauth = 'https://issuer.example/.well-known/oauth-authorization-server/bank';
+const onHttp = (url: string): string => url.replace('https:', 'http:');
 const first = makeKey('ES256', 'first');
 const second = makeKey('ES256', 'second');
 const metadata = { issuer: ISSUER, jwks_uri: JWKS_URL };
@@ -15,10 +17,10 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function issuerWith(answers: Record<string, unknown>, jwksUrl: string | null = null) {
-  const issuer = scriptedFetch(answers);
-  const keys = createIssuerKeys({ issuer: ISSUER, jwksUrl, fetch: issuer.fetch });
-  return { asked: issuer.asked, find: async (kid: string) => keys({ alg: 'ES256', kid }, noToken) };
+function issuerWith(answers: Record<string, unknown>, jwksUrl: string | null = null, issuer = ISSUER) {
+  const { fetch, asked, manners } = scriptedFetch(answers);
+  const keys = createIssuerKeys({ issuer, jwksUrl, fetch });
+  return { asked, manners, find: async (kid: string) => keys({ alg: 'ES256', kid }, noToken) };
 }
 
 async function failureOf(attempt: Promise<unknown>): Promise<Error> {
@@ -43,6 +45,26 @@ describe('the keys of an issuer', () => {
     await expect(find('first')).resolves.toBeDefined();
     await find('first');
     expect(asked).toEqual([openId, JWKS_URL]);
+  });
+
+  it('are asked for as JSON, and not for ever', async () => {
+    const { find, manners } = issuerWith({ [openId]: metadata, [JWKS_URL]: await publish([first]) });
+    await find('first');
+    expect(new Headers(manners[0]?.headers).get('accept')).toBe('application/json');
+    expect(manners.map((each) => each?.signal)).toEqual([expect.any(AbortSignal), expect.any(AbortSignal)]);
+  });
+
+  it('may be off https where the issuer itself is', async () => {
+    const [issuer, keysUrl] = [onHttp(ISSUER), onHttp(JWKS_URL)];
+    const answers = { [onHttp(openId)]: { issuer, jwks_uri: keysUrl }, [keysUrl]: await publish([first]) };
+    await expect(issuerWith(answers, null, issuer).find('first')).resolves.toBeDefined();
+  });
+
+  it.each(['file:///keys', 'xhttp://issuer.example/keys', 'httpx://issuer.example/keys'])('are never at %s', async (place) => {
+    const issuer = onHttp(ISSUER);
+    const { find, asked } = issuerWith({ [onHttp(openId)]: { issuer, jwks_uri: place }, [place]: await publish([first]) }, null, issuer);
+    expect(await failureOf(find('first'))).toBeInstanceOf(IssuerUnavailableError);
+    expect(asked).toEqual([onHttp(openId), onHttp(oauth)]);
   });
 
   it.each([

@@ -1,26 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '../../src/cli/logger.js';
 import { CENSOR, createRedaction, secretsOf } from '../../src/cli/redaction.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig, type Config } from '../../src/config.js';
 import { production, SECRET } from './config-samples.js';
 
 const JWT = `${Buffer.from('{"alg":"RS256"}').toString('base64url')}.${Buffer.from('{"sub":"agent-1"}').toString('base64url')}.c2lnbmF0dXJl`;
 const redact = createRedaction([]);
 
 describe('what looks like a secret', () => {
+  it('leaves a word that says that something was there', () => expect(CENSOR).toBe('[redacted]'));
+
   it.each([
     ['a token', `got ${JWT}`, `got ${CENSOR}`],
     ['a token that was cut off', `got ${JWT.slice(0, 25)}`, `got ${CENSOR}`],
     ['an Authorization header', 'authorization: Bearer abc.def-ghi', `authorization: Bearer ${CENSOR}`],
     ['Basic credentials', 'Basic bGF0Y2hrZXk6c2VjcmV0', `Basic ${CENSOR}`],
+    ['a token behind more than one space', 'Bearer   abc.def-ghi', `Bearer   ${CENSOR}`],
     ['a connection string', 'cannot reach postgres://app:pa%40ss@db:5432/x', `cannot reach postgres://app:${CENSOR}@db:5432/x`],
     ['a connection string with a raw @', 'postgresql://app:p@ss@db/x', `postgresql://app:${CENSOR}@db/x`],
     ['a connection string without a login', 'redis://:hunter22@cache', `redis://:${CENSOR}@cache`],
     ['a password by its name', 'host=db password=hunter22 dbname=x', `host=db password=${CENSOR} dbname=x`],
+    ['a key by its name, in one word or two', 'apikey=hunter22 api_key=hunter22', `apikey=${CENSOR} api_key=${CENSOR}`],
     ['a form', 'client_id=a&client_secret=hunter22&x=y', `client_id=a&client_secret=${CENSOR}&x=y`],
     ['JSON', '{"access_token":"hunter22","x":1}', `{"access_token":"${CENSOR}","x":1}`],
     ['JSON within JSON', String.raw`{"body":"{\"access_token\":\"hunter22\"}"}`, String.raw`{"body":"{\"access_token\":\"${CENSOR}\"}"}`],
     ['a private key', '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- x', `${CENSOR} x`],
+    ['a private key of a kind', '-----BEGIN EC PRIVATE KEY-----\nMIIE\n-----END EC PRIVATE KEY----- x', `${CENSOR} x`],
+    ['a private key that was cut off', 'got -----BEGIN PRIVATE KEY-----\nMIIE', `got ${CENSOR}`],
     ['half a private key', '{"x":"-----BEGIN EC PRIVATE KEY-----\\nMIIE"}', `{"x":"${CENSOR}"}`],
     ["a customer's id in a path", 'PUT /v1/customers/cust-1:unlock-user', `PUT /v1/customers/${CENSOR}:unlock-user`],
     ["a customer's id before a query", '/v1/customers/cust-1?userIdType=CUSTOMER_ID', `/v1/customers/${CENSOR}?userIdType=CUSTOMER_ID`],
@@ -40,10 +46,27 @@ describe('the secrets of the settings', () => {
   const config = loadConfig({ ...production, DATABASE_URL: `postgres://app:${encodeURIComponent(password)}@db.example/latchkey` }, 'up');
 
   it('are the passwords of URLs, each key, and what is a secret as it stands', () => {
-    expect(secretsOf(config)).toEqual(
-      expect.arrayContaining([password, SECRET, production.CUSTOMER_REF_KEY, production.PAYLOAD_KEYS.slice('k1:'.length)]),
-    );
-    expect(secretsOf(config).join(' ')).not.toContain('k1:');
+    const [one, two] = ['A', 'B'].map((letter) => `${letter.repeat(43)}=`);
+    expect(secretsOf({ ...config, PAYLOAD_KEYS: `k1:${one}, k2:${two}`, UPSTREAM_CLIENT_SECRET: 'a:secret,of:parts' })).toEqual([
+      encodeURIComponent(password),
+      password,
+      'a:secret,of:parts',
+      production.CUSTOMER_REF_KEY,
+      one,
+      two,
+    ]);
+  });
+
+  it('are those of each institution that has one', () => {
+    const institutions = [SECRET, undefined].map((clientSecret) => ({ clientSecret })) as unknown as Config['institutions'];
+    const shared = secretsOf({ ...config, institutions: null });
+    expect(secretsOf({ ...config, institutions })).toEqual([...shared, SECRET]);
+  });
+
+  it('are a password as it stands where it only looks as if it were encoded', () => {
+    const secrets = secretsOf({ ...config, DATABASE_URL: 'postgres://app:100%-secret@db.example/latchkey' });
+    expect(secrets[0]).toBe('100%-secret');
+    expect(secrets).toHaveLength(secretsOf(config).length - 1);
   });
 
   it('are taken out of any text, however they are written', () => {
@@ -68,7 +91,8 @@ describe('the secrets of the settings', () => {
   });
 
   it('that are too short to be told from words leave words alone', () => {
-    expect(createRedaction(['postgres'.slice(0, 4)])('postgres')).toBe('postgres');
+    expect(createRedaction(['postgre', 'postgre'.slice(0, 4)])('postgres')).toBe('postgres');
+    expect(createRedaction(['hunter22'])('so hunter22 it is')).toBe(`so ${CENSOR} it is`);
   });
 });
 
