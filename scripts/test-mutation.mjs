@@ -44,7 +44,7 @@ function judge(file, report) {
     judged.ends[status] = (judged.ends[status] ?? 0) + 1;
     if (status === 'Killed' || status === 'Timeout') continue;
     const line = lines[location.start.line - 1]?.trim() ?? '';
-    const exception = exceptions.find((each) => each.file === file && line.includes(each.line) && each.mutators.includes(mutatorName));
+    const exception = exceptions.find((each) => each.file === file && line.includes(each.line) && each.became === replacement);
     if (exception) judged.excepted.push(exception);
     else
       judged.survivors.push(`${file}:${location.start.line} ${status}, ${mutatorName}: ${line}\n    became ${replacement.split('\n')[0]}`);
