@@ -42,7 +42,7 @@ export function waitMs(wait: Wait, intervals: Intervals, random: number): number
   const exponentialMs = Math.min(intervals.initialIntervalMs * 2 ** Math.min(wait.failures, 30), intervals.maxIntervalMs);
   if (wait.retryAfterMs !== null && wait.retryAfterMs > 0) {
     const askedMs = Math.min(wait.retryAfterMs, intervals.retryAfterMaxMs);
-    return Math.round(askedMs + Math.max(askedMs / 2, exponentialMs) * random);
+    return Math.round(askedMs + Math.max(Math.floor(askedMs / 2), exponentialMs) * random);
   }
   const intervalMs = wait.kind === 'long_back_off' ? intervals.maxIntervalMs : exponentialMs;
   return Math.round(intervalMs * (0.5 + 0.5 * random));

@@ -155,6 +155,12 @@ describe('the wait before the next try', () => {
     );
   });
 
+  it('is not half a millisecond longer either, where half of what was asked for is no whole number', () => {
+    const intervals = { initialIntervalMs: 1, maxIntervalMs: 1, retryAfterMaxMs: 37_179_985 };
+    const wait = { kind: 'long_back_off', failures: 0, retryAfterMs: Number.MAX_SAFE_INTEGER } as const;
+    expect(waitMs(wait, intervals, 0.9999999999999998)).toBe(55_769_977);
+  });
+
   it('never shrinks with more failures', () => {
     fc.assert(
       fc.property(fc.nat(100), anyIntervals, anyRandom, (failures, allowed, random) => {
