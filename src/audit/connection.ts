@@ -3,7 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { PrismaClient } from '../../generated/prisma/client.js';
 
 /** The roles that a process may take; null: as the login itself. */
-export type AuditRole = 'latchkey_app' | 'latchkey_auditor';
+export type AuditRole = 'latchkey_app' | 'latchkey_auditor' | 'latchkey_sealer';
 
 export interface ConnectionSettings {
   readonly databaseUrl: string;
