@@ -7,7 +7,7 @@ import { settings, type Settings } from './settings.js';
 export { settings } from './settings.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
-export type Part = 'up' | 'api' | 'worker' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
+export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
 
 /** Thrown where the settings cannot work; names every fault at once. */
 export class ConfigError extends Error {
@@ -33,15 +33,30 @@ const required: Record<Part, readonly (keyof Settings)[]> = {
   up: [],
   api: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   worker: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL'],
+  sealer: ['TEMPORAL_ADDRESS'],
+  audit: [],
   codec: ['CODEC_PORT', 'TEMPORAL_UI_URL', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   migrate: [],
   temporal: ['TEMPORAL_ADDRESS'],
   sandbox: [],
 };
 const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
-  up: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'CUSTOMER_REF_KEY', 'PAYLOAD_KEYS'],
+  up: [
+    ...([
+      'DATABASE_URL',
+      'TEMPORAL_ADDRESS',
+      'UPSTREAM_BASE_URL',
+      'AUTH_ISSUER',
+      'AUTH_AUDIENCE',
+      'CUSTOMER_REF_KEY',
+      'PAYLOAD_KEYS',
+    ] as const),
+    ...(['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'] as const),
+  ],
   api: ['AUTH_AUDIENCE', 'CUSTOMER_REF_KEY', 'PAYLOAD_KEYS'],
   worker: ['PAYLOAD_KEYS'],
+  sealer: ['PAYLOAD_KEYS', 'AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
+  audit: [],
   codec: ['AUTH_AUDIENCE', 'PAYLOAD_KEYS'],
   migrate: [],
   temporal: [],
@@ -67,12 +82,20 @@ const neededWithBank: readonly (keyof Settings)[] = [
 ];
 /** What each institution has for itself, once there is a file of them. */
 const ofOneInstitution: readonly (keyof Settings)[] = ['UPSTREAM_INSTITUTION_ID', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET'];
-const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL')[] = [
+const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL' | 'AUDIT_PUBLISH_URL')[] = [
   'UPSTREAM_BASE_URL',
   'UPSTREAM_TOKEN_URL',
   'AUTH_ISSUER',
   'AUTH_JWKS_URL',
+  'AUDIT_PUBLISH_URL',
 ];
+
+/** Where these parts find the database when `DATABASE_URL` is not set. */
+const ownDatabases: Partial<Record<Part, keyof Settings>> = {
+  migrate: 'MIGRATE_DATABASE_URL',
+  sealer: 'SEAL_DATABASE_URL',
+  audit: 'AUDIT_DATABASE_URL',
+};
 
 /** Only what is embedded heeds these, and production embeds nothing. */
 const forEmbeddedParts: readonly (keyof Settings)[] = ['TEMPORAL_CLI_PATH'];
@@ -98,7 +121,12 @@ export function loadConfig(environment: Environment, part: Part, userId: number 
   // The API never holds the bank's credentials, so it need not be told of them.
   const needsBank = has('UPSTREAM_BASE_URL') || must.has('UPSTREAM_BASE_URL');
   if (needsBank && callsBanks) for (const name of neededWithBank) must.add(name);
-  if (part === 'migrate' && !has('MIGRATE_DATABASE_URL')) must.add('DATABASE_URL');
+  const ownDatabase = ownDatabases[part];
+  if (ownDatabase !== undefined && !has(ownDatabase)) must.add('DATABASE_URL');
+  const publishes = part === 'sealer' || part === 'up';
+  if (production && publishes && !has('AUDIT_PUBLISH_DIR') && !has('AUDIT_PUBLISH_URL')) {
+    faults.push('AUDIT_PUBLISH_DIR or AUDIT_PUBLISH_URL is required in production: a checkpoint must stand outside the database');
+  }
   if (has('INSTITUTIONS_FILE')) {
     // Each of them may bring its own; what is missing is told with it.
     for (const name of [...ofOneInstitution, 'UPSTREAM_BASE_URL', 'UPSTREAM_TOKEN_URL'] as const) must.delete(name);

@@ -4,6 +4,9 @@ import { readFileSync, statSync } from 'node:fs';
 export const secretSettings = [
   'DATABASE_URL',
   'MIGRATE_DATABASE_URL',
+  'AUDIT_DATABASE_URL',
+  'SEAL_DATABASE_URL',
+  'AUDIT_SIGNING_KEY',
   'TEMPORAL_API_KEY',
   'UPSTREAM_CLIENT_SECRET',
   'CUSTOMER_REF_KEY',

@@ -24,6 +24,17 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, abort: true })
   .refine((url) => !/[?#]/.test(url) && hasNoCredentials(new URL(url)), 'must carry no query, fragment or credentials');
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+/** Lines of a note: neither white space nor `+`. */
+const logOrigin = text.regex(
+  /^[^\s+\p{C}]{1,128}$/u,
+  'must be a name without white space and without +, such as bank.example/unlock-audit',
+);
+const verifiers = text
+  .regex(
+    /^[^\s+,]+\+[0-9a-f]{8}\+[\w+/=]+(,\s*[^\s+,]+\+[0-9a-f]{8}\+[\w+/=]+)*$/,
+    'must be name+id+key,… as "latchkey audit key" prints it',
+  )
+  .transform((list) => list.split(/,\s*/));
 const pattern = text.transform((source, context) => {
   try {
     return new RegExp(source, 'u');
@@ -71,6 +82,14 @@ export const settings = z.object({
   CODEC_PORT: port.optional(),
   DATABASE_URL: postgresUrl.optional(),
   MIGRATE_DATABASE_URL: postgresUrl.optional(),
+  AUDIT_DATABASE_URL: postgresUrl.optional(),
+  SEAL_DATABASE_URL: postgresUrl.optional(),
+  AUDIT_SIGNING_KEY: text.optional(),
+  AUDIT_VERIFIERS: verifiers.optional(),
+  AUDIT_LOG_ORIGIN: logOrigin.default('latchkey.local/audit'),
+  AUDIT_PUBLISH_DIR: text.optional(),
+  AUDIT_PUBLISH_URL: httpUrl.optional(),
+  SEAL_INTERVAL_MS: count(100, 60_000).default(1_000),
   TEMPORAL_ADDRESS: text.optional(),
   TEMPORAL_NAMESPACE: text.default('default'),
   TEMPORAL_API_KEY: text.optional(),
