@@ -2,8 +2,9 @@
 const rooms = [
   { room: 'domain', path: '^src/domain/', may: [] },
   { room: 'workflows', path: '^workflows/', may: [], mayAsTypes: ['^src/domain/', '^activities/contract\\.ts$'] },
-  { room: 'activities', path: '^activities/', may: ['^src/domain/', '^src/upstream/', '^src/audit/', '^src/proof/'] },
+  { room: 'activities', path: '^activities/', may: ['^src/domain/', '^src/upstream/', '^src/audit/', '^src/proof/', '^src/publication/'] },
   { room: 'proof', path: '^src/proof/', may: [] },
+  { room: 'publication', path: '^src/publication/', may: ['^src/outbound/'] },
   { room: 'outbound', path: '^src/outbound/', may: ['^src/domain/'] },
   { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^src/proof/', '^generated/'] },

@@ -151,6 +151,20 @@ export interface Activities {
   reconcileRequests(correlationIds: readonly string[]): Promise<{ readonly again: readonly string[] }>;
 }
 
+/** What one run of the sealer did. */
+export interface SealReport {
+  /** Rows that it sealed. */
+  readonly sealed: number;
+  /** Checkpoints that it signed and published. */
+  readonly checkpoints: number;
+}
+
+/** What the sealer's own worker offers, on a queue of its own. */
+export interface SealActivities {
+  /** Seals rows as they come, and publishes a checkpoint of each new head, for some minutes. */
+  sealRows(): Promise<SealReport>;
+}
+
 /** Details of a failure that is to be tried again. */
 export interface RetryDetails {
   readonly notBefore: number;

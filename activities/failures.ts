@@ -2,10 +2,13 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { AuditConflictError, AuditRefusedError } from '../src/audit/audit-log.js';
 import { isDatabaseUnavailable, sqlStateOf } from '../src/audit/failures.js';
 import { delayAfter } from '../src/domain/classification.js';
+import { SealBrokenError } from '../src/audit/seal.js';
 import { UnknownInstitutionError } from '../src/domain/institution.js';
 import { waitMs, type Wait } from '../src/domain/retry-after.js';
 import type { RetryBudget } from '../src/domain/unlock-request.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
+import { NoteError } from '../src/proof/signed-note.js';
+import { PublicationConflictError } from '../src/publication/index.js';
 import type { RetryDetails, Turn } from './contract.js';
 
 /** The failure types that an operator sees in Temporal. */
@@ -27,6 +30,8 @@ export const failureTypes = {
   fault: 'LatchkeyFault',
   /** Rows that stand contradict what was to be written; nobody should retry that. */
   auditConflict: 'AuditConflict',
+  /** The log in the database is not the one that was sealed or published: a person must look. */
+  sealBroken: 'SealBroken',
   /** The request is for an institution that this worker does not serve; one that is told of it later goes on. */
   unknownInstitution: 'UnknownInstitution',
 } as const;
@@ -103,6 +108,17 @@ export function asReconcilerFailure(error: unknown): ApplicationFailure | Cancel
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const { type, message } = unforeseen(error);
   return ApplicationFailure.create({ type, message });
+}
+
+/** True where the seal cannot go on before a person has looked: no further try mends it. */
+export function isSealBroken(error: unknown): error is Error {
+  return error instanceof SealBrokenError || error instanceof PublicationConflictError || error instanceof NoteError;
+}
+
+/** The same for the sealer. */
+export function asSealFailure(error: unknown): ApplicationFailure | CancelledFailure {
+  if (isSealBroken(error)) return ApplicationFailure.create({ type: failureTypes.sealBroken, message: error.message, nonRetryable: true });
+  return asReconcilerFailure(error);
 }
 
 /** True for what `tryAgain` made. */

@@ -7,7 +7,7 @@ import { settings, type Settings } from './settings.js';
 export { settings } from './settings.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
-export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
+export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'key' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
 
 /** Thrown where the settings cannot work; names every fault at once. */
 export class ConfigError extends Error {
@@ -35,6 +35,7 @@ const required: Record<Part, readonly (keyof Settings)[]> = {
   worker: ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_BASE_URL'],
   sealer: ['TEMPORAL_ADDRESS'],
   audit: [],
+  key: [],
   codec: ['CODEC_PORT', 'TEMPORAL_UI_URL', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   migrate: [],
   temporal: ['TEMPORAL_ADDRESS'],
@@ -57,6 +58,7 @@ const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
   worker: ['PAYLOAD_KEYS'],
   sealer: ['PAYLOAD_KEYS', 'AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
   audit: [],
+  key: ['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
   codec: ['AUTH_AUDIENCE', 'PAYLOAD_KEYS'],
   migrate: [],
   temporal: [],

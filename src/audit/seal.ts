@@ -28,6 +28,10 @@ export interface Sealer {
    * @throws SealBrokenError where the tree does not go on from where it was
    */
   sealNext(): Promise<SealStep | null>;
+  /** The newest head; null before the first step. */
+  newestHead(): Promise<TreeHead | null>;
+  /** The root that a tree had with so many leaves; null where no step of it ended there. */
+  rootAt(treeId: number, size: number): Promise<Hash | null>;
   /** The newest head that nothing has been signed of yet; null where there is none. */
   unsignedHead(): Promise<TreeHead | null>;
   /** Keeps what was signed; the same note again changes nothing. */
@@ -87,7 +91,17 @@ export function createSealer({ prisma, origin, batch = 5_000, transactionTimeout
           SELECT newest.* FROM (${newestHead}) newest
           WHERE NOT EXISTS (SELECT FROM audit_checkpoint c WHERE c.tree_id = newest."treeId" AND c.size = newest.size)`,
       );
-      return head === undefined ? null : { treeId: head.treeId, origin: head.origin, size: head.size, root: head.root };
+      return asTreeHead(head);
+    },
+
+    newestHead: async () => asTreeHead(heads.parse(await prisma.$queryRaw(newestHead))[0]),
+
+    async rootAt(treeId, size) {
+      const head = await prisma.auditTreeHead.findUnique({
+        select: { root: true },
+        where: { treeId_size: { treeId, size: BigInt(size) } },
+      });
+      return head === null ? null : Buffer.from(head.root);
     },
 
     async keepCheckpoint({ treeId, size }, note) {
@@ -95,6 +109,10 @@ export function createSealer({ prisma, origin, batch = 5_000, transactionTimeout
         INSERT INTO audit_checkpoint (tree_id, size, note) VALUES (${treeId}::integer, ${size}::bigint, ${note}) ON CONFLICT DO NOTHING`;
     },
   };
+}
+
+function asTreeHead(head: z.infer<typeof heads>[number] | undefined): TreeHead | null {
+  return head === undefined ? null : { treeId: head.treeId, origin: head.origin, size: head.size, root: head.root };
 }
 
 type Transaction = Pick<PrismaClient, '$queryRaw' | '$executeRaw'>;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { migrate } from '../audit/migrate.js';
 import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
+import { verifierKey } from '../proof/signed-note.js';
 import { createTemporalClient, type TemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
 import { setCurrentVersion } from '../temporal/worker-version.js';
@@ -14,10 +15,11 @@ import { createLogger } from './logger.js';
 import { startMonitoring } from './monitoring.js';
 import { temporalSettings, workerVersion } from './parts.js';
 import { createRedaction, secretsOf } from './redaction.js';
+import { auditSigner, startSealerPart } from './sealer.js';
 import { untilToldToStop } from './signals.js';
 import { stopWithin } from './stopping.js';
 import { up } from './up.js';
-import { startWorkerPart } from './worker.js';
+import { installRuntime, startWorkerPart } from './worker.js';
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIG = 78;
@@ -111,6 +113,21 @@ program
   );
 
 program
+  .command('sealer')
+  .description('the sealer of the audit log alone: signs and publishes what was recorded')
+  .action(() =>
+    serve('sealer', async (parts) => {
+      installRuntime(parts.log);
+      let polls = () => false;
+      const { observer } = await startMonitoring({ ...parts, workerPolls: () => polls() });
+      const sealer = await startSealerPart({ ...parts, observer });
+      polls = sealer.polls;
+      parts.log.info('the sealer polls');
+      return sealer;
+    }),
+  );
+
+program
   .command('codec')
   .description('the codec server alone: decrypts payloads for the Temporal UI')
   .action(() =>
@@ -158,11 +175,18 @@ program
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
 
+const audit = program.command('audit').description('works on the seal of the audit log');
+
+audit
+  .command('key')
+  .description('prints the public key of AUDIT_SIGNING_KEY: what AUDIT_VERIFIERS and an examiner are given')
+  .action(async () => say(verifierKey(await auditSigner(settingsOf('key')))));
+
 const temporal = program.command('temporal').description('works on the Temporal server');
 
 temporal
   .command('setup')
-  .description("makes the namespace, where it may, registers the search attributes and sets the reconciler's schedule")
+  .description('makes the namespace, where it may, registers the search attributes and sets the schedules of reconciler and sealer')
   .action(async () => {
     const config = settingsOf('temporal');
     await withTemporal(config, (client) => setUpTemporal(client, { reconcileIntervalMs: config.RECONCILE_INTERVAL_MS, say }));

@@ -148,7 +148,7 @@ export function authenticator(config: Config): Authenticator {
 }
 
 /** In production no call goes to an address within the house, unless the operator names the host. */
-function privateHosts({ production, ALLOW_HTTP_HOSTS }: Config): OutboundPolicy['privateHosts'] {
+export function privateHosts({ production, ALLOW_HTTP_HOSTS }: Config): OutboundPolicy['privateHosts'] {
   return production ? ALLOW_HTTP_HOSTS : 'any';
 }
 

@@ -9,6 +9,7 @@ import { startCodec } from './codec.js';
 import { embedWhatIsMissing, type EmbeddedParts, type Embedding } from './embedded.js';
 import { temporalSettings } from './parts.js';
 import { isTourDue, markTourDone, tour } from './tour.js';
+import { startSealerPart } from './sealer.js';
 import { startWorkerPart } from './worker.js';
 
 interface UpParts extends Embedding {
@@ -33,6 +34,7 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   ]);
   signal.throwIfAborted();
   const worker = await startWorkerPart({ config, log, closers });
+  const sealer = await startSealerPart({ config, log, closers, observer: worker.observer });
   const codecPort = embedded.codec?.port ?? config.CODEC_PORT;
   if (codecPort !== undefined && config.TEMPORAL_UI_URL !== undefined) {
     await embedded.codec?.release();
@@ -40,7 +42,7 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
   }
   const apiUrl = await startApi({ config, log, closers, observer: worker.observer, worker });
   await greet(embedded, { apiUrl, databaseUrl, ownDatabase: given.DATABASE_URL === undefined }, say);
-  return { ended: worker.ended };
+  return { ended: Promise.race([worker.ended, sealer.ended]) };
 }
 
 async function prepareTemporal(config: Config, say: (line: string) => void): Promise<void> {

@@ -81,7 +81,7 @@ function pacesOf(institutions: readonly Institution[], connections: InstitutionC
 }
 
 /** Temporal's own log through ours; signals are for the composition root, which stops everything in order. */
-function installRuntime(log: Logger): void {
+export function installRuntime(log: Logger): void {
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],

@@ -61,6 +61,11 @@ export interface Observer {
   auditWritten(write: AuditWriteDone): void;
   reconcilerFound(finding: ReconcilerFinding): void;
   accessDenied(denial: AccessDenied): void;
+  /** One step of the seal. */
+  auditSealed(step: { readonly rows: number; readonly lagMs: number }): void;
+  checkpointPublished(): void;
+  /** The seal does not go on before a person has looked. */
+  sealBroken(): void;
 }
 
 /** For whoever does not listen. */
@@ -71,4 +76,7 @@ export const silentObserver: Observer = {
   auditWritten: () => undefined,
   reconcilerFound: () => undefined,
   accessDenied: () => undefined,
+  auditSealed: () => undefined,
+  checkpointPublished: () => undefined,
+  sealBroken: () => undefined,
 };

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { attemptResults } from '../domain/attempt.js';
 import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
 import { outcomes } from '../domain/outcome.js';
@@ -64,6 +64,31 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     labelNames: ['status', 'record'],
     registers,
   });
+  const sealedRows = new Counter({
+    name: 'latchkey_audit_sealed_rows_total',
+    help: 'Audit rows that this process sealed.',
+    registers,
+  });
+  const sealingLag = new Gauge({
+    name: 'latchkey_audit_sealing_lag_seconds',
+    help: 'Age of the oldest audit row that a transaction under way kept from being sealed, when the sealer last looked; 0 where there is none.',
+    registers,
+  });
+  const lastSealing = new Gauge({
+    name: 'latchkey_audit_last_sealing_timestamp_seconds',
+    help: 'When the sealer of this process last looked for rows to seal, whether there were any or not.',
+    registers,
+  });
+  const checkpoints = new Counter({
+    name: 'latchkey_audit_checkpoints_published_total',
+    help: 'Checkpoints of the audit log that this process signed and published.',
+    registers,
+  });
+  const brokenSeals = new Counter({
+    name: 'latchkey_audit_seal_broken_total',
+    help: 'Runs of the sealer that ended because the database does not hold the log that was published.',
+    registers,
+  });
 
   // A series that begins with its first event hides that event from rate() and from alarms.
   for (const outcome of outcomes) completed.inc({ outcome }, 0);
@@ -81,6 +106,13 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
       auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
       reconcilerFound: (finding) => findings.inc({ finding }),
       accessDenied: ({ httpStatus, record }) => denied.inc({ status: httpStatus, record }),
+      auditSealed: ({ rows, lagMs }) => {
+        sealedRows.inc(rows);
+        sealingLag.set(lagMs / 1000);
+        lastSealing.setToCurrentTime();
+      },
+      checkpointPublished: () => checkpoints.inc(),
+      sealBroken: () => brokenSeals.inc(),
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -10,6 +10,8 @@ export interface TemporalSettings {
 }
 
 export const taskQueue = 'latchkey';
+/** The sealer's, which holds the signing key and nothing of the bank. */
+export const sealTaskQueue = 'latchkey-seal';
 
 /**
  * The queue of an institution's `sendUnlock` alone, where the rate of its PUTs is limited: beside the one of everything else.

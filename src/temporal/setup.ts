@@ -3,7 +3,7 @@ import proto from '@temporalio/proto';
 import { searchAttributeTypes } from '../domain/search-attribute-names.js';
 import type { TemporalClient } from './client.js';
 import { ALREADY_EXISTS, hasCode, NOT_FOUND } from './grpc-code.js';
-import { scheduleReconciler } from './schedules.js';
+import { scheduleReconciler, scheduleSealer } from './schedules.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedValueTypes = { KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, INT: IndexedValueType.INDEXED_VALUE_TYPE_INT } as const;
@@ -21,7 +21,7 @@ interface SetUpWishes {
 }
 
 /**
- * Makes what Latchkey needs of a Temporal server: the namespace (where it may), the search attributes, and the reconciler's schedule.
+ * Makes what Latchkey needs of a Temporal server: the namespace (where it may), the search attributes, and the schedules of reconciler and sealer.
  * What is there already is fine.
  * @throws Error where an attribute is registered with another type, or is not usable within 90 s
  */
@@ -30,6 +30,7 @@ export async function setUpTemporal(temporal: TemporalClient, { reconcileInterva
   await ensureSearchAttributes(temporal, say);
   await eventuallyFound(async () => {
     await scheduleReconciler(temporal.client, { intervalMs: reconcileIntervalMs });
+    await scheduleSealer(temporal.client);
     return true;
   });
 }

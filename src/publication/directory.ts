@@ -1,0 +1,69 @@
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { pathOfOrigin, PublicationConflictError, type Publication } from './index.js';
+
+const NEWEST = 'newest.checkpoint';
+
+/**
+ * A directory: `<origin>/<size>.checkpoint`, and `<origin>/newest.checkpoint` once more. A file is complete or not there, and is never
+ * written twice. It protects as much as it is out of the reach of whoever can write to the database: mount it from elsewhere.
+ */
+export function createDirectoryPublication(directory: string): Publication {
+  return {
+    async publish({ origin, size, note }) {
+      const folder = join(directory, pathOfOrigin(origin));
+      await mkdir(folder, { recursive: true });
+      const path = join(folder, `${size}.checkpoint`);
+      const draft = join(folder, `.${randomUUID()}`);
+      await writeDurably(draft, note);
+      try {
+        // Unlike a rename this never takes the place of what stands there.
+        await link(draft, path);
+        await rename(draft, join(folder, NEWEST));
+      } catch (error) {
+        await rm(draft, { force: true });
+        if (codeOf(error) !== 'EEXIST') throw error;
+        if ((await readFile(path, 'utf8')) !== note) {
+          throw new PublicationConflictError(`another checkpoint of ${origin} with ${size} leaves was published before`);
+        }
+        await restoreNewest(folder, note);
+      }
+    },
+
+    newest: (origin) => readIfThere(join(directory, pathOfOrigin(origin), NEWEST)),
+  };
+}
+
+/** A stop between the two steps leaves the pointer behind. */
+async function restoreNewest(folder: string, note: string): Promise<void> {
+  const path = join(folder, NEWEST);
+  const sizeOf = (text: string | null): number => Number(text?.split('\n')[1] ?? -1);
+  if (sizeOf(await readIfThere(path)) >= sizeOf(note)) return;
+  const draft = join(folder, `.${randomUUID()}`);
+  await writeDurably(draft, note);
+  await rename(draft, path);
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o644);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
