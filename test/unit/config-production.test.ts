@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig, type Part } from '../../src/config.js';
 import { faulty, production } from './config-samples.js';
 
-const parts = ['up', 'api', 'worker', 'migrate', 'temporal'] as const satisfies readonly Part[];
+const parts = ['up', 'api', 'worker', 'sealer', 'audit', 'key', 'migrate', 'temporal'] as const satisfies readonly Part[];
 const ROOT = 0;
 
 describe('in production', () => {

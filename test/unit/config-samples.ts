@@ -18,6 +18,9 @@ export const production = {
   AUTH_ISSUER: 'https://id.example',
   AUTH_AUDIENCE: 'latchkey',
   CUSTOMER_REF_KEY: 'a-key-of-sixteen-characters',
+  AUDIT_SIGNING_KEY: SECRET,
+  AUDIT_LOG_ORIGIN: 'bank.example/unlock-audit',
+  AUDIT_PUBLISH_DIR: '/var/lib/checkpoints',
   PAYLOAD_KEYS: `k1:${'A'.repeat(43)}=`,
 };
 

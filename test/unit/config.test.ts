@@ -229,6 +229,9 @@ describe('what a part needs', () => {
     ['up', []],
     ['api', ['AUTH_ISSUER', 'DATABASE_URL', 'TEMPORAL_ADDRESS', 'UPSTREAM_INSTITUTION_ID']],
     ['worker', ['DATABASE_URL', 'TEMPORAL_ADDRESS', ...howToSpeakWithABank]],
+    ['sealer', ['DATABASE_URL', 'TEMPORAL_ADDRESS']],
+    ['audit', ['DATABASE_URL']],
+    ['key', []],
     ['migrate', ['DATABASE_URL']],
     ['temporal', ['TEMPORAL_ADDRESS']],
     ['sandbox', []],
@@ -237,17 +240,33 @@ describe('what a part needs', () => {
     else expect(faulty({}, part)).toEqual(needed);
   });
 
-  it('for latchkey migrate is one URL of either kind', () => {
-    expect(() => loadConfig({ MIGRATE_DATABASE_URL: 'postgres://db.example/x' }, 'migrate')).not.toThrow();
-    expect(() => loadConfig({ DATABASE_URL: 'postgresql://db.example/x' }, 'migrate')).not.toThrow();
+  it.each([
+    ['migrate', 'MIGRATE_DATABASE_URL'],
+    ['sealer', 'SEAL_DATABASE_URL'],
+    ['audit', 'AUDIT_DATABASE_URL'],
+  ] as const)('for latchkey %s is one URL of either kind', (part, name) => {
+    const TEMPORAL_ADDRESS = 'temporal.example:7233';
+    expect(() => loadConfig({ TEMPORAL_ADDRESS, [name]: 'postgres://db.example/x' }, part)).not.toThrow();
+    expect(() => loadConfig({ TEMPORAL_ADDRESS, DATABASE_URL: 'postgresql://db.example/x' }, part)).not.toThrow();
   });
 
   it('in production is everything that would be embedded elsewhere', () => {
     expect(faulty({ NODE_ENV: 'production' })).toEqual([
-      ...['AUTH_AUDIENCE', 'AUTH_ISSUER', 'CUSTOMER_REF_KEY', 'DATABASE_URL', 'PAYLOAD_KEYS', 'TEMPORAL_ADDRESS'],
+      ...[
+        'AUDIT_LOG_ORIGIN',
+        'AUDIT_PUBLISH_DIR',
+        'AUDIT_SIGNING_KEY',
+        'AUTH_AUDIENCE',
+        'AUTH_ISSUER',
+        'CUSTOMER_REF_KEY',
+        'DATABASE_URL',
+        'PAYLOAD_KEYS',
+        'TEMPORAL_ADDRESS',
+      ],
       ...howToSpeakWithABank,
     ]);
-    for (const part of ['up', 'api', 'worker', 'migrate', 'temporal'] as const) expect(() => loadConfig(production, part)).not.toThrow();
+    for (const part of ['up', 'api', 'worker', 'sealer', 'audit', 'key', 'migrate', 'temporal'] as const)
+      expect(() => loadConfig(production, part)).not.toThrow();
   });
 
   it('in production is never the sandbox', () => {

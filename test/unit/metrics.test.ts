@@ -43,12 +43,28 @@ describe('the metrics of a process', () => {
     expect(await valuesOf(metrics, 'latchkey_audit_write_duration_seconds_sum')).toEqual({ 'customer.unlock.completed written': 0.004 });
   });
 
+  it('tell how the seal of the audit log fares', async () => {
+    const metrics = createMetrics({ ofProcess: false });
+    metrics.observer.auditSealed({ rows: 3, lagMs: 0 });
+    metrics.observer.auditSealed({ rows: 2, lagMs: 1_500 });
+    metrics.observer.checkpointPublished();
+    metrics.observer.sealBroken();
+    const told = parseExposition(await metrics.text());
+    const valueOf = (name: string) => told.find((sample) => sample.name === name)?.value;
+    expect(valueOf('latchkey_audit_sealed_rows_total')).toBe(5);
+    expect(valueOf('latchkey_audit_sealing_lag_seconds')).toBe(1.5);
+    expect(valueOf('latchkey_audit_checkpoints_published_total')).toBe(1);
+    expect(valueOf('latchkey_audit_seal_broken_total')).toBe(1);
+    expect(valueOf('latchkey_audit_last_sealing_timestamp_seconds')).toBeGreaterThan(1_700_000_000);
+  });
+
   it('can be read by the rules of the format, and are named and bounded as they should be, whatever they were told', async () => {
     const metrics = createMetrics({ ofProcess: true });
     everything(metrics);
     const samples = parseExposition(await metrics.text());
     const ours = samples.filter(({ name }) => name.startsWith('latchkey_'));
-    expect([...new Set(ours.map(({ name }) => name))].filter((name) => !/(_total|_seconds_(bucket|sum|count))$/.test(name))).toEqual([]);
+    const names = [...new Set(ours.map(({ name }) => name))];
+    expect(names.filter((name) => !/(_total|_seconds_(bucket|sum|count)|_(lag|timestamp)_seconds)$/.test(name))).toEqual([]);
     const calls = ours.filter(({ name }) => name === 'latchkey_bank_call_duration_seconds_count');
     expect(calls).toHaveLength(bankEndpoints.length * 7);
     expect(ours.length).toBeLessThan(1_500);
