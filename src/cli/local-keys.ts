@@ -20,7 +20,7 @@ async function madeOnce(dataDir: string, name: string, make: () => string): Prom
   try {
     await writeFile(path, make(), { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (!(typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   return (await readFile(path, 'utf8')).trim();
 }

@@ -5,17 +5,17 @@ import { type AuditConnection, connectAudit } from '../../src/audit/connection.j
 import { createSealer, type Sealer } from '../../src/audit/seal.js';
 import { leafHash, rootOf } from '../../src/proof/merkle-tree.js';
 import { recordOf } from '../../src/proof/record.js';
-import { createTestDatabase } from '../support/database.js';
+import { createLoneDatabase } from '../support/database.js';
 import { insertOf, sample, sql } from './audit-samples.js';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: Awaited<ReturnType<typeof createLoneDatabase>>;
 let connection: AuditConnection;
 let sealer: Sealer;
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createLoneDatabase();
   connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_sealer' });
   sealer = createSealer({ prisma: connection.prisma, origin: 'latchkey.test/audit', batch: 50 });
-});
+}, 120_000);
 afterAll(async () => {
   await connection.close();
   await database.drop();

@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
+import { migrate } from '../../src/audit/migrate.js';
+import { startEmbeddedPostgres } from '../../src/local/postgres.js';
+import { makeTemporaryDataDir } from '../../src/local/temporary-data-dir.js';
 import { fromHouse } from './house-variables.js';
 
 export interface TestDatabase {
@@ -17,6 +22,24 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 /** A database of a test file's own without any migration. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template1');
+}
+
+/**
+ * A migrated database on a server of its own: for what looks at the transactions of the whole server, which other test files have too.
+ */
+export async function createLoneDatabase(): Promise<TestDatabase> {
+  const say = (): void => undefined;
+  const directory = await makeTemporaryDataDir({ prefix: 'latchkey-test-lone-', name: 'Tests', say });
+  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  const postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'postgres'), port: null, settings, say });
+  await migrate({ databaseUrl: postgres.url });
+  return {
+    url: postgres.url,
+    async drop() {
+      await postgres.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 async function createDatabase(template: string): Promise<TestDatabase> {
