@@ -1,4 +1,4 @@
-# One image for every part of Latchkey: the command says which (api, worker, codec, migrate, temporal setup).
+# One image for every part of Latchkey: the command says which (api, worker, sealer, codec, migrate, temporal setup).
 # The last stage, `production`, is the default; `sandbox` also keeps the simulated bank and token issuer.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
@@ -32,6 +32,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY prisma/migrations prisma/migrations
 COPY deploy/health-check.mjs deploy/health-check.mjs
+# A volume that is mounted here becomes the user's.
+RUN install -d -o 1000 -g 1000 /var/lib/latchkey/checkpoints
 ENV HOST=0.0.0.0
 # By number, so that orchestrators can tell that it is not root.
 USER 1000:1000

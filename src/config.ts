@@ -7,7 +7,7 @@ import { settings, type Settings } from './settings.js';
 export { settings } from './settings.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
-export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'key' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
+export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'key' | 'continue' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
 
 /** Thrown where the settings cannot work; names every fault at once. */
 export class ConfigError extends Error {
@@ -36,6 +36,7 @@ const required: Record<Part, readonly (keyof Settings)[]> = {
   sealer: ['TEMPORAL_ADDRESS'],
   audit: [],
   key: [],
+  continue: [],
   codec: ['CODEC_PORT', 'TEMPORAL_UI_URL', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   migrate: [],
   temporal: ['TEMPORAL_ADDRESS'],
@@ -59,6 +60,7 @@ const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
   sealer: ['PAYLOAD_KEYS', 'AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
   audit: [],
   key: ['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
+  continue: ['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
   codec: ['AUTH_AUDIENCE', 'PAYLOAD_KEYS'],
   migrate: [],
   temporal: [],
@@ -95,6 +97,7 @@ const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISS
 /** Where these parts find the database when `DATABASE_URL` is not set. */
 const ownDatabases: Partial<Record<Part, keyof Settings>> = {
   migrate: 'MIGRATE_DATABASE_URL',
+  continue: 'MIGRATE_DATABASE_URL',
   sealer: 'SEAL_DATABASE_URL',
   audit: 'AUDIT_DATABASE_URL',
 };

@@ -19,6 +19,8 @@ BEGIN
     SELECT * FROM (VALUES
       ('latchkey_migrator', 'latchkey_owner', 'latchkey.migrator_password'),
       ('latchkey_service', 'latchkey_app', 'latchkey.service_password'),
+      ('latchkey_reviewer', 'latchkey_auditor', 'latchkey.reviewer_password'),
+      ('latchkey_notary', 'latchkey_sealer', 'latchkey.notary_password'),
       ('temporal', NULL, 'latchkey.temporal_password')
     ) AS logins (name, member_of, setting)
   LOOP

@@ -4,18 +4,18 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { migrate } from '../audit/migrate.js';
 import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
-import { verifierKey } from '../proof/signed-note.js';
 import { createTemporalClient, type TemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
 import { setCurrentVersion } from '../temporal/worker-version.js';
 import { startApi } from './api.js';
+import { addAuditCommands } from './audit.js';
 import { startCodec } from './codec.js';
 import { createClosers, type Closers } from './closers.js';
 import { createLogger } from './logger.js';
 import { startMonitoring } from './monitoring.js';
 import { temporalSettings, workerVersion } from './parts.js';
 import { createRedaction, secretsOf } from './redaction.js';
-import { auditSigner, startSealerPart } from './sealer.js';
+import { startSealerPart } from './sealer.js';
 import { untilToldToStop } from './signals.js';
 import { stopWithin } from './stopping.js';
 import { up } from './up.js';
@@ -175,12 +175,7 @@ program
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
 
-const audit = program.command('audit').description('works on the seal of the audit log');
-
-audit
-  .command('key')
-  .description('prints the public key of AUDIT_SIGNING_KEY: what AUDIT_VERIFIERS and an examiner are given')
-  .action(async () => say(verifierKey(await auditSigner(settingsOf('key')))));
+addAuditCommands({ program, settingsOf, say });
 
 const temporal = program.command('temporal').description('works on the Temporal server');
 

@@ -40,7 +40,7 @@ const keyIdOf = (name: string, raw: Buffer): Buffer =>
   createHash('sha256').update(`${name}\n`).update(ED25519).update(raw).digest().subarray(0, 4);
 
 /**
- * Reads a signing key: PEM (PKCS #8), or `PRIVATE+KEY+name+id+base64` as Go's tools write it.
+ * Reads a signing key: PKCS #8 in PEM, or in DER as one line of base64, or `PRIVATE+KEY+name+id+base64` as Go's tools write it.
  * @throws NoteError where it is neither, or no Ed25519 key
  */
 export function readSigner(text: string, name: string): NoteSigner {
@@ -48,17 +48,20 @@ export function readSigner(text: string, name: string): NoteSigner {
   let key: KeyObject;
   try {
     const seed = own === null ? null : Buffer.from(own[3] as string, 'base64').subarray(1);
-    key =
-      seed === null
-        ? createPrivateKey(text)
-        : createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+    const der = seed === null ? derIn(text) : Buffer.concat([PRIVATE_PREFIX, seed]);
+    key = createPrivateKey(der === null ? text : { key: der, format: 'der', type: 'pkcs8' });
   } catch {
-    throw new NoteError('the signing key cannot be read: it must be an Ed25519 private key in PEM (PKCS #8) form');
+    throw new NoteError('the signing key cannot be read: it must be an Ed25519 private key in PKCS #8 form, PEM or one line of base64');
   }
   if (own !== null && own[1] !== name) throw new NoteError(`the signing key belongs to "${own[1]}", not to "${name}"`);
   assertName(name);
   rawPublicKey(key);
   return { name, key };
+}
+
+function derIn(text: string): Buffer | null {
+  const line = text.trim();
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(line) ? Buffer.from(line, 'base64') : null;
 }
 
 /** The verifier's key of a signer as one line, `name+id+base64`: what an examiner is handed. */

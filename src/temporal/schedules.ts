@@ -50,7 +50,8 @@ function startWorkflow(workflowType: string, workflowId: string, queue: string) 
 
 async function schedule(client: Client, scheduleId: string, wanted: Omit<ScheduleOptions, 'scheduleId'>): Promise<void> {
   try {
-    await client.schedule.create({ scheduleId, ...wanted });
+    // The first run does not wait for its time.
+    await client.schedule.create({ scheduleId, ...wanted, state: { triggerImmediately: true } });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     await client.schedule.getHandle(scheduleId).update(({ state }) => ({ ...wanted, state }));

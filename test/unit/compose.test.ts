@@ -11,6 +11,7 @@ const services = Object.entries(compose.services);
 const ours = {
   api: 'api',
   worker: 'worker',
+  sealer: 'sealer',
   codec: 'codec',
   migrate: 'migrate',
   'temporal-setup': 'temporal',
@@ -73,10 +74,12 @@ describe('every setting', () => {
     expect(whoKnows(composeVariables.POSTGRES_PASSWORD)).toEqual(['postgres', 'database-logins']);
     expect(whoKnows(composeVariables.LATCHKEY_MIGRATOR_PASSWORD)).toEqual(['database-logins', 'migrate']);
     expect(whoKnows(composeVariables.LATCHKEY_SERVICE_PASSWORD)).toEqual(['database-logins', 'api', 'worker']);
+    expect(whoKnows(composeVariables.LATCHKEY_REVIEWER_PASSWORD)).toEqual(['database-logins', 'api']);
+    expect(whoKnows(composeVariables.LATCHKEY_NOTARY_PASSWORD)).toEqual(['database-logins', 'sealer']);
     expect(whoKnows(composeVariables.TEMPORAL_DATABASE_PASSWORD)).toEqual(['database-logins', 'temporal-schema', 'temporal']);
     expect(whoKnows(composeVariables.UPSTREAM_CLIENT_SECRET)).toEqual(['worker']);
     expect(whoKnows(composeVariables.CUSTOMER_REF_KEY)).toEqual(['api']);
-    expect(whoKnows(composeVariables.PAYLOAD_KEYS)).toEqual(['api', 'worker', 'codec']);
+    expect(whoKnows(composeVariables.PAYLOAD_KEYS)).toEqual(['api', 'worker', 'sealer', 'codec']);
     const defaults = [...readRepositoryFile('docker-compose.yml').matchAll(/\$\{(\w*(?:PASSWORD|SECRET|KEYS?))(:?-)([^}]*)\}/g)];
     expect(defaults.filter(([, , , value]) => value !== '').map(([, name]) => name)).toEqual([]);
   });

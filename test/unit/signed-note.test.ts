@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { openCheckpoint, signCheckpoint } from '../../src/proof/checkpoint.js';
 import { leafHash } from '../../src/proof/merkle-tree.js';
@@ -46,8 +46,15 @@ describe('a signed note', () => {
     expect(() => openNote(spoil(signNote('a\n', signer)), [verifier])).toThrow(why);
   });
 
+  it('is signed with the same key, whichever way the key is written', () => {
+    const text = pem();
+    const line = createPrivateKey(text).export({ format: 'der', type: 'pkcs8' }).toString('base64');
+    expect(verifierKey(readSigner(`${line}\n`, 'log.example'))).toBe(verifierKey(readSigner(text, 'log.example')));
+  });
+
   it('takes no key that is none, or belongs to another name', () => {
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    expect(() => readSigner('bm8ga2V5', 'log.example')).toThrow('must be an Ed25519 private key');
     expect(() => readSigner('no key', 'log.example')).toThrow('must be an Ed25519 private key');
     expect(() => readSigner(rsa, 'log.example')).toThrow('not an Ed25519 key');
     expect(() => readSigner(known.signer, 'log.example')).toThrow('belongs to "PeterNeumann"');

@@ -1,0 +1,92 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { connectAudit } from '../audit/connection.js';
+import { continueLog } from '../audit/continue-log.js';
+import type { Config, Part } from '../config.js';
+import { openCheckpoint } from '../proof/checkpoint.js';
+import { signContinuation, type LogEnd } from '../proof/continuation.js';
+import { readVerifier, verifierKey } from '../proof/signed-note.js';
+import { pathOfOrigin } from '../publication/index.js';
+import { createDirectoryPublication } from '../publication/directory.js';
+import { auditSigner, publishDirectory, trustedVerifierKeys } from './sealer.js';
+
+interface AuditCommandParts {
+  readonly program: Command;
+  readonly settingsOf: (part: Part) => Config;
+  readonly say: (line: string) => void;
+}
+
+/** Adds `latchkey audit …`: what is done about the seal of the audit log by hand. */
+export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts): void {
+  const audit = program.command('audit').description('works on the seal of the audit log');
+
+  audit
+    .command('key')
+    .description('prints the public key of AUDIT_SIGNING_KEY: what AUDIT_VERIFIERS and an examiner are given')
+    .action(async () => say(verifierKey(await auditSigner(settingsOf('key')))));
+
+  audit
+    .command('continue')
+    .description('begins a new log after the database was restored from a backup, with a signed link to the one before')
+    .requiredOption('--reason <text>', 'why, in one line; it is signed and kept')
+    .option('--published <file>', 'the newest checkpoint that was published before the restore (default: in AUDIT_PUBLISH_DIR)')
+    .action(async ({ reason, published }: { reason: string; published?: string }) => {
+      await continueByHand({ config: settingsOf('continue'), reason, published: published ?? null, say });
+    });
+}
+
+interface Continuing {
+  readonly config: Config;
+  readonly reason: string;
+  readonly published: string | null;
+  readonly say: (line: string) => void;
+}
+
+const LONG_MS = 600_000;
+
+async function continueByHand({ config, reason, published, say }: Continuing): Promise<void> {
+  const signer = await auditSigner(config);
+  const trusted = [...(await trustedVerifierKeys(config)), verifierKey(signer)].map(readVerifier);
+  const directory = publishDirectory(config);
+  const databaseUrl = config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL;
+  if (databaseUrl === undefined) throw new TypeError('MIGRATE_DATABASE_URL is not set');
+  const noteOf = async (origin: string): Promise<string | null> => {
+    if (published !== null) return readFile(published, 'utf8');
+    return directory === undefined ? null : createDirectoryPublication(directory).newest(origin);
+  };
+  const { prisma, close } = connectAudit({ databaseUrl, role: null, poolSize: 1, statementTimeoutMs: LONG_MS });
+  try {
+    const newest = await prisma.auditTree.findFirst({ orderBy: { id: 'desc' } });
+    const note = newest === null ? null : await noteOf(newest.origin);
+    const end: (LogEnd & { readonly origin: string }) | null = note === null ? null : openCheckpoint(note, trusted);
+    if (newest !== null && end !== null && end.origin !== newest.origin) {
+      throw new Error(`the checkpoint given is of ${end.origin}, and the log in this database is ${newest.origin}`);
+    }
+    let link = '';
+    const { restored, rows } = await continueLog({
+      prisma,
+      link: (old) => {
+        const origin = `${config.AUDIT_LOG_ORIGIN}/${old.treeId + 2}`;
+        link = signContinuation({ origin, continues: old.origin, published: end, restored: old, reason }, signer);
+        return { origin, note: link };
+      },
+    });
+    const [origin = ''] = link.split('\n');
+    if (directory !== undefined) say(`the link stands in ${await publishLink(directory, origin, link)} too`);
+    say(`${origin} continues ${restored.origin}, which ends at ${restored.size} leaves, and begins with ${rows} rows that had none`);
+    if (end !== null && end.size > restored.size)
+      say(`${end.size - restored.size} rows that were published are lost: docs/audit.md says what to do`);
+    say('');
+    say(link);
+  } finally {
+    await close();
+  }
+}
+
+async function publishLink(directory: string, origin: string, link: string): Promise<string> {
+  const path = join(directory, pathOfOrigin(origin), 'continues.note');
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, link, { flag: 'wx' });
+  return path;
+}
