@@ -1,17 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Connection } from '@temporalio/client';
 import pg from 'pg';
+import { openCheckpoint } from '../../src/proof/checkpoint.js';
+import { readSigner, readVerifier, verifierKey } from '../../src/proof/signed-note.js';
 import { makeCertificate } from '../support/certificate.js';
 import { readCompose, readEnvFile, readRepositoryFile, serviceOf, type ComposeFile } from '../support/compose-file.js';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startForeignBank, type ForeignBank } from '../support/foreign-bank.js';
 import { AUDIENCE, INSTITUTION, startForeignIssuer, type ForeignIssuer } from '../support/front-door.js';
+import { forbiddenStatements } from '../support/forbidden-statements.js';
 import { startLatchkeyProcess, startProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { copyProduct, leftOut, type ProductCopy } from '../support/product-copy.js';
 import { testTemporal } from '../support/temporal.js';
@@ -23,7 +26,9 @@ const isRoot = process.getuid?.() === 0;
 const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const [, ...entryPoint] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(readRepositoryFile('Dockerfile'))?.[1] ?? '[]') as string[];
 const hex = (): string => randomBytes(24).toString('hex');
-const secret = { client: hex(), service: hex(), migrator: hex(), temporal: hex() };
+const secret = { client: hex(), service: hex(), migrator: hex(), reviewer: hex(), notary: hex(), temporal: hex() };
+const ORIGIN = 'bank.example/unlock-audit';
+const { privateKey: signingKey } = generateKeyPairSync('ed25519');
 const files = mkdtempSync(join(tmpdir(), 'latchkey-files-'));
 
 let product: ProductCopy;
@@ -37,6 +42,8 @@ beforeAll(async () => {
   product = copyProduct();
   const tls = makeCertificate();
   chmodSync(files, 0o755);
+  mkdirSync(join(files, 'var'));
+  chmodSync(join(files, 'var'), 0o777);
   writeFileSync(join(files, 'ca.pem'), tls.certificate);
   writeFileSync(join(files, 'key.pem'), tls.privateKey);
   writeFileSync(join(files, 'client-secret'), `${secret.client}\n`);
@@ -50,8 +57,12 @@ beforeAll(async () => {
       POSTGRES_PASSWORD: hex(),
       LATCHKEY_MIGRATOR_PASSWORD: secret.migrator,
       LATCHKEY_SERVICE_PASSWORD: secret.service,
+      LATCHKEY_REVIEWER_PASSWORD: secret.reviewer,
+      LATCHKEY_NOTARY_PASSWORD: secret.notary,
       TEMPORAL_DATABASE_PASSWORD: secret.temporal,
       CUSTOMER_REF_KEY: hex(),
+      AUDIT_LOG_ORIGIN: ORIGIN,
+      AUDIT_SIGNING_KEY: signingKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
       PAYLOAD_KEYS: `k1:${randomBytes(32).toString('base64')}`,
       UPSTREAM_BASE_URL: bank.baseUrl,
       UPSTREAM_TOKEN_URL: bank.tokenUrl,
@@ -72,7 +83,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(running.map((each) => each.end('SIGKILL')));
   await Promise.all([bank.close(), issuer.stop(), database.drop()]);
-  await asSuperuser('DROP ROLE latchkey_migrator; DROP ROLE latchkey_service; DROP ROLE temporal', { database: 'postgres' });
+  await asSuperuser('DROP ROLE latchkey_migrator, latchkey_service, latchkey_reviewer, latchkey_notary, temporal', {
+    database: 'postgres',
+  });
   product.remove();
   rmSync(files, { recursive: true, force: true });
 });
@@ -88,7 +101,8 @@ function environmentOf(service: string): Record<string, string> {
       value
         .replace('@postgres:5432/latchkey', `@${host}${pathname}`)
         .replace('temporal:7233', testTemporal().address)
-        .replace('/etc/latchkey/', `${files}/`),
+        .replace('/etc/latchkey/', `${files}/`)
+        .replace('/var/lib/latchkey/', `${files}/var/`),
     ];
   };
   return Object.fromEntries(Object.entries(serviceOf(compose, service).environment).map(moved));
@@ -134,6 +148,7 @@ describe('production, as Compose starts it', () => {
   let api: LatchkeyProcess;
   let worker: LatchkeyProcess;
   let codec: LatchkeyProcess;
+  let sealer: LatchkeyProcess;
   let apiUrl: string;
   let healthUrl: string;
   const correlationId = randomUUID();
@@ -159,8 +174,9 @@ describe('production, as Compose starts it', () => {
     expect([await finished(again), again.output()]).toEqual([0, 'the database is up to date\n']);
   });
 
-  it('starts API, worker and codec server as processes of their own, without what only local use needs', async () => {
-    [api, worker, codec] = [start('api'), start('worker'), start('codec')];
+  it('starts API, worker, sealer and codec server as processes of their own, without what only local use needs', async () => {
+    [api, worker, sealer, codec] = [start('api'), start('worker'), start('sealer'), start('codec')];
+    await sealer.says(/"msg":"the sealer polls"/);
     await worker.says(/"msg":"the worker polls"/);
     healthUrl = await urlIn(worker, 'metrics and health are served');
     apiUrl = await urlIn(api, 'the front door listens');
@@ -189,6 +205,32 @@ describe('production, as Compose starts it', () => {
     expect(bank.calls.filter((call) => call.correlationId === correlationId).map(({ method }) => method)).toEqual(['GET', 'PUT', 'GET']);
     const { rows } = await asSuperuser(`select attempt, result, http_status from unlock_attempt where correlation_id = '${correlationId}'`);
     expect(rows).toEqual([{ attempt: 1, result: 'succeeded', http_status: 204 }]);
+  });
+
+  it('seals that, and publishes a checkpoint that its public key opens', async () => {
+    const key = verifierKey(readSigner(environmentOf('sealer').AUDIT_SIGNING_KEY ?? '', ORIGIN));
+    const path = join(files, 'var', 'checkpoints', encodeURIComponent(ORIGIN), 'newest.checkpoint');
+    const { rows } = await asSuperuser('select count(*)::int as events from audit_event');
+    await eventually(
+      () =>
+        expect(openCheckpoint(readFileSync(path, 'utf8'), [readVerifier(key)])).toMatchObject({
+          origin: ORIGIN,
+          size: rows[0]?.events,
+        }),
+      { limitMs: 120_000, intervalMs: 250 },
+    );
+  });
+
+  describe.each(Object.entries(forbiddenStatements))('%s may not', (login, statements) => {
+    it.each(statements)('%s', async (statement) => {
+      const url = new URL(database.url);
+      url.username = `latchkey_${login}`;
+      url.password = secret[login as keyof typeof forbiddenStatements];
+      const expected = login === 'migrator' ? /^(LK000|42501)$/ : /^42501$/;
+      await expect(query(url.href, statement, [], '-c latchkey.institution_id=*')).rejects.toMatchObject({
+        code: expect.stringMatching(expected),
+      });
+    });
   });
 
   it('leaves no way to the audit table but to add to it', async () => {
@@ -236,6 +278,7 @@ describe('production, as Compose starts it', () => {
         ...Object.values(secret),
         environmentOf('api').PAYLOAD_KEYS,
         environmentOf('api').CUSTOMER_REF_KEY,
+        environmentOf('sealer').AUDIT_SIGNING_KEY,
         'cust_1',
         'foreign-token',
         'eyJ',
@@ -245,12 +288,12 @@ describe('production, as Compose starts it', () => {
   });
 
   it('stops at SIGTERM in order, with exit code 0', async () => {
-    expect(await Promise.all([api, worker, codec].map((each) => each.end('SIGTERM')))).toEqual([0, 0, 0]);
+    expect(await Promise.all([api, worker, sealer, codec].map((each) => each.end('SIGTERM')))).toEqual([0, 0, 0, 0]);
   });
 });
 
 describe('production that is set up wrongly', () => {
-  it.each(['api', 'worker', 'codec', 'migrate', 'temporal-setup'])('%s does not start as root', async (service) => {
+  it.each(['api', 'worker', 'sealer', 'codec', 'migrate', 'temporal-setup'])('%s does not start as root', async (service) => {
     // Who runs the tests as another user cannot become root; then nothing but the bad setting is at fault.
     const refused = start(service, { as: {}, change: { LOG_LEVEL: 'loud' } });
     expect(await finished(refused)).toBe(78);
