@@ -9,7 +9,12 @@ const rooms = [
   { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^src/proof/', '^generated/'] },
   { room: 'temporal', path: '^src/temporal/', may: ['^src/domain/'], mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'] },
-  { room: 'http', path: '^src/http/', may: ['^src/domain/', '^src/audit/', '^src/proof/', '^src/temporal/'], mayAsTypes: ['^src/outbound/'] },
+  {
+    room: 'http',
+    path: '^src/http/',
+    may: ['^src/domain/', '^src/audit/', '^src/proof/', '^src/temporal/'],
+    mayAsTypes: ['^src/outbound/'],
+  },
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },

@@ -82,7 +82,7 @@ function createPublisher({ sealer, signer, formerKeys = [], publication }: SealP
     if (note === known) return published.size;
     if (published.origin !== origin) throw new SealBrokenError(`the newest checkpoint published for ${origin} is of ${published.origin}`);
     const root = await sealer.rootAt(treeId, published.size);
-    if (root === null || !root.equals(published.root)) {
+    if (root?.equals(published.root) !== true) {
       throw new SealBrokenError(
         `this database does not hold the log ${origin} of which ${published.size} leaves were published: restored from a backup? Run "latchkey audit verify", then "latchkey audit continue"`,
       );

@@ -154,9 +154,9 @@ export function provesInclusion(claim: {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
   const ranges = inclusionRanges(index, size);
   if (ranges.length !== proof.length) return false;
-  const hash = ranges.reduce((below, range, step) => {
-    const other = proof[step] as Hash;
-    return range.start > index ? nodeHash(below, other) : nodeHash(other, below);
+  const hash = proof.reduce((below, other, step) => {
+    const stands = ranges[step]?.start ?? 0;
+    return stands > index ? nodeHash(below, other) : nodeHash(other, below);
   }, leaf);
   return hash.equals(root);
 }
@@ -173,17 +173,12 @@ export function provesConsistency(claim: {
   if (earlier.size === 0) return proof.length === 0 && earlier.root.equals(emptyRoot);
   const ranges = consistencyRanges(earlier.size, later.size);
   if (ranges.length !== proof.length) return false;
-  const hashes = [...proof];
-  const steps = [...ranges];
-  let old = earlier.root;
+  const steps = proof.map((hash, step) => ({ hash, start: ranges[step]?.start ?? 0, end: ranges[step]?.end ?? 0 }));
   // A subtree that ends where the earlier tree ended stands first, unless it is that whole tree.
-  if (steps[0]?.end === earlier.size) {
-    old = hashes.shift() as Hash;
-    steps.shift();
-  }
-  let now = old;
-  for (const [step, { start }] of steps.entries()) {
-    const other = hashes[step] as Hash;
+  const [first] = steps;
+  const begins = first?.end === earlier.size ? first.hash : earlier.root;
+  let [old, now] = [begins, begins];
+  for (const { hash: other, start } of first?.end === earlier.size ? steps.slice(1) : steps) {
     if (start < earlier.size) {
       old = nodeHash(other, old);
       now = nodeHash(other, now);

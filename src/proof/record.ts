@@ -1,7 +1,8 @@
 import canonicalizeModule from 'canonicalize';
+import { z } from 'zod';
 
 // The package is CommonJS and its types speak of a default export that it does not have.
-const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
+const canonicalize = z.custom<(value: unknown) => string>((value) => typeof value === 'function').parse(canonicalizeModule);
 
 const mayBeInexact = /[:[,] ?-?(?:\d{16,}|\d+[.eE])/;
 const stringsAndNumbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
@@ -20,7 +21,7 @@ function keepDigits(text: string): string {
  * @throws SyntaxError where it is no JSON
  */
 export function recordOf(row: string): string {
-  const columns = JSON.parse(keepDigits(row)) as Record<string, unknown>;
-  for (const [name, value] of Object.entries(columns)) if (value === null) delete columns[name];
-  return canonicalize(columns);
+  const columns: unknown = JSON.parse(keepDigits(row));
+  if (typeof columns !== 'object' || columns === null) throw new SyntaxError('a row is an object');
+  return canonicalize(Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null)));
 }

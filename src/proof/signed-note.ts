@@ -44,16 +44,15 @@ const keyIdOf = (name: string, raw: Buffer): Buffer =>
  * @throws NoteError where it is neither, or no Ed25519 key
  */
 export function readSigner(text: string, name: string): NoteSigner {
-  const own = /^PRIVATE\+KEY\+([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim());
+  const [, owner, seedWithType] = /^PRIVATE\+KEY\+([^+\s]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/=]+)$/.exec(text.trim()) ?? [];
   let key: KeyObject;
   try {
-    const seed = own === null ? null : Buffer.from(own[3] as string, 'base64').subarray(1);
-    const der = seed === null ? derIn(text) : Buffer.concat([PRIVATE_PREFIX, seed]);
+    const der = seedWithType === undefined ? derIn(text) : Buffer.concat([PRIVATE_PREFIX, Buffer.from(seedWithType, 'base64').subarray(1)]);
     key = createPrivateKey(der === null ? text : { key: der, format: 'der', type: 'pkcs8' });
   } catch {
     throw new NoteError('the signing key cannot be read: it must be an Ed25519 private key in PKCS #8 form, PEM or one line of base64');
   }
-  if (own !== null && own[1] !== name) throw new NoteError(`the signing key belongs to "${own[1]}", not to "${name}"`);
+  if (owner !== undefined && owner !== name) throw new NoteError(`the signing key belongs to "${owner}", not to "${name}"`);
   assertName(name);
   rawPublicKey(key);
   return { name, key };
@@ -89,7 +88,6 @@ export function readVerifier(text: string): NoteVerifier {
  * @throws NoteError where the text does not end in a line feed, is empty, or holds control characters
  */
 export function signNote(text: string, { name, key }: NoteSigner): string {
-  // eslint-disable-next-line no-control-regex -- a note holds no control character but the line feed
   if (!text.endsWith('\n') || /[\u0000-\u0009\u000b-\u001f\u007f]/.test(text) || /\p{Surrogate}/u.test(text))
     throw new NoteError('the text of a note is lines of plain characters');
   const signature = sign(null, Buffer.from(text), key);

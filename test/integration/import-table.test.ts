@@ -16,6 +16,8 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'workflows-imports-only-its-table': ['workflows', "import '../src/upstream/target.js';"],
   'workflows-imports-types-only': ['workflows', "import { target } from '../src/domain/target.js'; target;"],
   'activities-imports-only-its-table': ['activities', "import '../src/http/target.js';"],
+  'proof-imports-only-its-table': ['src/proof', "import '../domain/target.js';"],
+  'publication-imports-only-its-table': ['src/publication', "import '../audit/target.js';"],
   'outbound-imports-only-its-table': ['src/outbound', "import '../upstream/target.js';"],
   'upstream-imports-only-its-table': ['src/upstream', "import '../audit/target.js';"],
   'audit-imports-only-its-table': ['src/audit', "import '../upstream/target.js';"],

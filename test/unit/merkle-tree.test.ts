@@ -61,7 +61,7 @@ describe('the Merkle tree of RFC 6962', () => {
       const root = rootOf(all);
       for (let index = 0; index < size; index += 1) {
         const proof = proofOf(all, inclusionRanges(index, size));
-        const leaf = all[index] as Hash;
+        const leaf = all[index] ?? emptyRoot;
         expect(provesInclusion({ leaf, index, size, root, proof })).toBe(true);
         expect(provesInclusion({ leaf: leafHash('another'), index, size, root, proof })).toBe(false);
         expect(provesInclusion({ leaf, index: index + 1, size, root, proof })).toBe(false);
@@ -95,9 +95,9 @@ describe('the Merkle tree of RFC 6962', () => {
         const all = leavesOf(size);
         const index = which % size;
         const proof = proofOf(all, inclusionRanges(index, size)).map((hash) => Buffer.from(hash));
-        const spoilt = proof[where % proof.length] as Buffer;
-        spoilt[bit % 32] = (spoilt[bit % 32] as number) ^ (1 << (bit % 8));
-        return !provesInclusion({ leaf: all[index] as Hash, index, size, root: rootOf(all), proof });
+        const spoilt = proof[where % proof.length] ?? Buffer.alloc(32);
+        spoilt[bit % 32] = (spoilt[bit % 32] ?? 0) ^ (1 << (bit % 8));
+        return !provesInclusion({ leaf: all[index] ?? emptyRoot, index, size, root: rootOf(all), proof });
       }),
     );
   });
