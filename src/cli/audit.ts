@@ -9,6 +9,7 @@ import { signContinuation, type LogEnd } from '../proof/continuation.js';
 import { readVerifier, verifierKey } from '../proof/signed-note.js';
 import { pathOfOrigin } from '../publication/index.js';
 import { createDirectoryPublication } from '../publication/directory.js';
+import { verifyByHand, verifyExitCodes, type VerifyOptions } from './audit-verify.js';
 import { auditSigner, publishDirectory, trustedVerifierKeys } from './sealer.js';
 
 interface AuditCommandParts {
@@ -25,6 +26,21 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     .command('key')
     .description('prints the public key of AUDIT_SIGNING_KEY: what AUDIT_VERIFIERS and an examiner are given')
     .action(async () => say(verifierKey(await auditSigner(settingsOf('key')))));
+
+  audit
+    .command('verify')
+    .description('computes the seal anew from the rows, and holds it against the published checkpoints')
+    .option('--checkpoints <path...>', 'files, or directories, of published checkpoints (default: AUDIT_PUBLISH_DIR)')
+    .option('--key <name+id+key...>', 'public keys that are trusted, the current one first (default: AUDIT_VERIFIERS)')
+    .option('--since <file>', 'a checkpoint that is trusted already: what it holds is not read again')
+    .option('--json', 'the whole report as JSON')
+    .addHelpText(
+      'after',
+      `\nExit codes: ${verifyExitCodes.intact} intact, 1 could not verify, 2 wrong usage, ${verifyExitCodes.falsified} falsified, ${verifyExitCodes.notVouchedFor} nothing wrong, but no checkpoint from outside the database vouches for it.`,
+    )
+    .action(async (options: VerifyOptions) => {
+      process.exitCode = await verifyByHand({ config: settingsOf('audit'), options, say, stderr: process.stderr });
+    });
 
   audit
     .command('continue')

@@ -23,6 +23,13 @@ const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** Thrown where a text is no signed note, a key is none, or nobody who is trusted has signed. */
 export class NoteError extends Error {
   override readonly name = 'NoteError';
+  /** True where the note may be good, and is signed by others alone. */
+  readonly isUntrusted: boolean;
+
+  constructor(message: string, { isUntrusted = false } = {}) {
+    super(message);
+    this.isUntrusted = isUntrusted;
+  }
 }
 
 function assertName(name: string): void {
@@ -116,6 +123,6 @@ export function openNote(note: string, trusted: readonly NoteVerifier[]): { read
     }
     keyIds.push(keyId);
   }
-  if (keyIds.length === 0) throw new NoteError('nobody who is trusted has signed this note');
+  if (keyIds.length === 0) throw new NoteError('nobody who is trusted has signed this note', { isUntrusted: true });
   return { text, keyIds };
 }

@@ -1,4 +1,4 @@
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { pathOfOrigin, PublicationConflictError, type Publication } from './index.js';
@@ -33,6 +33,36 @@ export function createDirectoryPublication(directory: string): Publication {
 
     newest: (origin) => readIfThere(join(directory, pathOfOrigin(origin), NEWEST)),
   };
+}
+
+/** A checkpoint's file, as it was found. */
+export interface PublishedFile {
+  readonly where: string;
+  readonly note: string;
+}
+
+/**
+ * The checkpoints below a directory, or in a file, whoever put them there; of very many, the newest and others evenly spread.
+ * @returns also how many files there are
+ * @throws where nothing of that name can be read
+ */
+export async function readPublished(
+  path: string,
+  most = 10_000,
+): Promise<{ readonly files: readonly PublishedFile[]; readonly found: number }> {
+  if ((await stat(path)).isFile()) return { files: [{ where: path, note: await readFile(path, 'utf8') }], found: 1 };
+  const names = (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.checkpoint'));
+  const bySize = names.toSorted((one, other) => sizeIn(other) - sizeIn(one));
+  const step = Math.max(1, Math.ceil(bySize.length / most));
+  const chosen = bySize.filter((_, index) => index % step === 0);
+  const files: PublishedFile[] = [];
+  for (const name of chosen) files.push({ where: join(path, name), note: await readFile(join(path, name), 'utf8') });
+  return { files, found: names.length };
+}
+
+function sizeIn(name: string): number {
+  const size = /(\d+)\.checkpoint$/.exec(name)?.[1];
+  return size === undefined ? Infinity : Number(size);
 }
 
 /** A stop between the two steps leaves the pointer behind. */
