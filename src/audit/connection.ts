@@ -16,6 +16,8 @@ export interface ConnectionSettings {
   readonly connectTimeoutMs?: number;
   /** How long a statement may take; 5000 by default. A lock is awaited no longer than this less a second. */
   readonly statementTimeoutMs?: number;
+  /** Every statement is planned when it runs: for tables that grow from nothing to millions of rows while the process lives. */
+  readonly plansAnew?: boolean;
   /** Told of connections that broke while idle; the pool replaces them. */
   readonly onError?: (error: Error) => void;
 }
@@ -35,6 +37,7 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
     poolSize = 10,
     connectTimeoutMs = 3000,
     statementTimeoutMs = 5000,
+    plansAnew = false,
     onError = () => {},
   } = settings;
   const { connectionString, options } = apartFromOptions(databaseUrl);
@@ -47,6 +50,7 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
         role && `-c role=${role}`,
         institutionId && `-c latchkey.institution_id=${quotedOption(institutionId)}`,
         '-c default_transaction_isolation=read\\ committed',
+        plansAnew && '-c plan_cache_mode=force_custom_plan',
       ]
         .filter(Boolean)
         .join(' '),

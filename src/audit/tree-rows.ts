@@ -54,13 +54,17 @@ export function resumed(head: StoredHead): GrowingTree {
 const unsealed = z.array(z.object({ id: z.string(), xid: z.string(), record: z.string() }));
 export type UnsealedRow = z.infer<typeof unsealed>[number];
 
-/** Rows without a leaf that fit a condition, in the order of the tree. */
+/** Rows without a leaf that fit a condition, in the order of the tree. Only those that are taken are written out: a backlog may be long. */
 export async function unsealedRows(transaction: Transaction, condition: Prisma.Sql, limit: number): Promise<UnsealedRow[]> {
   return unsealed.parse(
     await transaction.$queryRaw`
-      SELECT e.id, e.xid::text AS xid, (to_jsonb(e) - 'xid' - 'position')::text AS record FROM audit_event e
-      WHERE ${condition} AND NOT EXISTS (SELECT FROM audit_leaf l WHERE l.event_id = e.id)
-      ORDER BY e.xid, e.position LIMIT ${limit}::integer`,
+      WITH next AS MATERIALIZED (
+        SELECT e.id FROM audit_event e
+        WHERE ${condition} AND NOT EXISTS (SELECT FROM audit_leaf l WHERE l.event_id = e.id)
+        ORDER BY e.xid, e.position LIMIT ${limit}::integer
+      )
+      SELECT e.id, e.xid::text AS xid, row_to_json(e)::text AS record
+      FROM audit_event e WHERE e.id IN (SELECT id FROM next) ORDER BY e.xid, e.position`,
   );
 }
 
@@ -76,9 +80,9 @@ export async function appendLeaves(transaction: Transaction, { treeId, tree }: G
   const hashes = rows.map(({ record }) => leafHash(recordOf(record)));
   const nodes: { height: number; index: number; hash: Hash }[] = [];
   for (const leaf of hashes) {
-    tree.append(leaf, (leaves, hash) => {
+    tree.append(leaf, (leaves, index, hash) => {
       const height = Math.log2(leaves);
-      if (height % NODE_HEIGHTS === 0) nodes.push({ height, index: tree.size / leaves, hash });
+      if (height % NODE_HEIGHTS === 0) nodes.push({ height, index, hash });
     });
   }
   const ids = rows.map(({ id }) => id);

@@ -6,19 +6,16 @@ import { recordOf } from '../proof/record.js';
 import type { TrustedCheckpoint } from './verify-checkpoints.js';
 import type { Findings } from './verify-report.js';
 
-/** What is read of one leaf and its row. */
-const leaves = z.array(
-  z.object({
-    index: z.string().transform(Number),
-    event_id: z.string(),
-    hash: z.instanceof(Uint8Array),
-    record: z.string().nullable(),
-    recorded_ms: z.number().nullable(),
-    xid: z.string().nullable(),
-    position: z.string().nullable(),
-  }),
-);
-type Leaf = z.infer<typeof leaves>[number];
+/** What is read of one leaf and its row; not parsed one by one, because a million of them are to be read in seconds. */
+interface Leaf {
+  readonly index: string;
+  readonly event_id: string;
+  readonly hash: Buffer;
+  readonly record: string | null;
+  readonly recorded_ms: number | null;
+  readonly xid: string | null;
+  readonly position: string | null;
+}
 const hashes = z.array(z.object({ key: z.string(), hash: z.instanceof(Uint8Array) }));
 
 export interface LogToVerify {
@@ -50,9 +47,12 @@ export interface LogRead {
 }
 
 const HEADS_SQL = 'SELECT size::text AS key, root AS hash FROM audit_tree_head WHERE tree_id = $1 AND size > $2 AND size <= $3';
+const NODES_SQL = `
+  SELECT n.height || '/' || n.index AS key, n.hash FROM audit_node n
+  JOIN unnest($2::integer[], $3::bigint[]) AS wanted (height, index) USING (height, index) WHERE n.tree_id = $1`;
 const NODE_HEIGHTS = 8;
 const PAGE_SQL = `
-  SELECT l.index, l.event_id, l.hash, (to_jsonb(e) - 'xid' - 'position')::text AS record,
+  SELECT l.index, l.event_id, l.hash, row_to_json(e)::text AS record,
     (extract(epoch FROM e.recorded_at) * 1000)::float8 AS recorded_ms, e.xid::text AS xid, e.position
   FROM audit_leaf l LEFT JOIN audit_event e ON e.id = l.event_id
   WHERE l.tree_id = $1 AND l.index >= $2 AND l.index < $3 ORDER BY l.index`;
@@ -60,20 +60,22 @@ const PAGE_SQL = `
 /** Computes a log anew from its rows; what is stored besides only says where a difference is, never that there is none. */
 export async function readLog(log: LogToVerify, reading: LogReading): Promise<LogRead> {
   const { tree, size } = log;
-  const checks = createChecks(log, reading);
-  let page = tree.size < size ? fetchPage(log, reading, tree.size) : null;
+  const query = inTurn(reading.client);
+  const checks = createChecks(log, reading, query);
+  let page = tree.size < size ? fetchPage(log, reading, query, tree.size) : null;
   while (page !== null) {
     const { rows, heads } = await page;
     checks.expect(heads);
     const end = Math.min(tree.size + reading.pageSize, size);
     // The next page is on its way while this one is hashed.
-    page = end < size ? fetchPage(log, reading, end) : null;
+    page = end < size ? fetchPage(log, reading, query, end) : null;
     page?.catch(() => undefined);
     let next = tree.size;
     for (const leaf of rows) {
-      for (; next < leaf.index; next += 1) checks.missing(next);
-      checks.leaf(leaf);
-      next = leaf.index + 1;
+      const index = Number(leaf.index);
+      for (; next < index; next += 1) checks.missing(next);
+      checks.leaf(leaf, index);
+      next = index + 1;
     }
     for (; next < end; next += 1) checks.missing(next);
     await checks.nodes();
@@ -88,19 +90,26 @@ interface Page {
   readonly heads: ReadonlyMap<number, Hash>;
 }
 
-async function fetchPage({ treeId }: LogToVerify, { client, pageSize }: LogReading, from: number): Promise<Page> {
+async function fetchPage({ treeId }: LogToVerify, { pageSize }: LogReading, query: Query, from: number): Promise<Page> {
   const values = [treeId, from, from + pageSize];
-  const [page, heads] = await Promise.all([
-    client.query<Record<string, unknown>>({ name: 'verify_page', text: PAGE_SQL, values }),
-    client.query<Record<string, unknown>>({ name: 'verify_heads', text: HEADS_SQL, values }),
-  ]);
-  return {
-    rows: leaves.parse(page.rows),
-    heads: new Map(hashes.parse(heads.rows).map(({ key, hash }) => [Number(key), Buffer.from(hash)])),
+  const rows = await query<Leaf>('verify_page', PAGE_SQL, values);
+  const heads = await query<Record<string, unknown>>('verify_heads', HEADS_SQL, values);
+  return { rows, heads: new Map(hashes.parse(heads).map(({ key, hash }) => [Number(key), Buffer.from(hash)])) };
+}
+
+type Query = <Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[]) => Promise<Row[]>;
+
+/** A connection does one thing at a time: the next page is asked for while others still ask. */
+function inTurn(client: pg.ClientBase): Query {
+  let last: Promise<unknown> = Promise.resolve();
+  return async <Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[]) => {
+    const turn = last.then(() => client.query<Row>({ name, text, values }));
+    last = turn.catch(() => undefined);
+    return (await turn).rows;
   };
 }
 
-function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { client, findings, toleranceMs }: LogReading) {
+function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { findings, toleranceMs }: LogReading, query: Query) {
   const offend = findings.offend.bind(findings);
   const awaited = checkpoints.filter(({ size }) => size >= tree.size);
   let matchedUpTo = tree.size;
@@ -138,9 +147,9 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { clie
   compare();
 
   function append(hash: Hash): void {
-    tree.append(hash, (count, node) => {
+    tree.append(hash, (count, index, node) => {
       const height = Math.log2(count);
-      if (height % NODE_HEIGHTS === 0) built.set(`${height}/${tree.size / count}`, node);
+      if (height % NODE_HEIGHTS === 0) built.set(`${height}/${index}`, node);
     });
     compare();
     const head = heads.get(tree.size);
@@ -149,7 +158,7 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { clie
     }
   }
 
-  function checkOrder({ index, event_id: eventId, xid, position }: Leaf): void {
+  function checkOrder({ event_id: eventId, xid, position }: Leaf, index: number): void {
     if (xid === null || position === null) return;
     const now = { xid: BigInt(xid), position: BigInt(position) };
     // After a restore the server may count its transactions anew: only the first log is in their order throughout.
@@ -159,7 +168,7 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { clie
     last = now;
   }
 
-  function checkTime({ index, event_id: eventId, recorded_ms: recordedMs }: Leaf): void {
+  function checkTime({ event_id: eventId, recorded_ms: recordedMs }: Leaf, index: number): void {
     if (recordedMs === null) return;
     if (newestMs !== null && recordedMs < newestMs - toleranceMs) {
       offend(
@@ -182,22 +191,22 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { clie
       append(leafHash(''));
     },
 
-    leaf(leaf: Leaf): void {
-      const { index, event_id: eventId, hash: stored, record } = leaf;
+    leaf(leaf: Leaf, index: number): void {
+      const { event_id: eventId, hash: stored, record } = leaf;
       if (index < tree.size) {
         offend('leaf_missing', origin, `leaf ${index} stands twice`, { index, eventId });
         return;
       }
       if (record === null) {
         offend('row_deleted', origin, `the row of leaf ${index} is gone`, { index, eventId });
-        append(Buffer.from(stored));
+        append(stored);
         return;
       }
       const hash = leafHash(recordOf(record));
       if (!hash.equals(stored))
         offend('row_changed', origin, `the row of leaf ${index} is not the one that was sealed${inShort(record)}`, { index, eventId });
-      checkOrder(leaf);
-      checkTime(leaf);
+      checkOrder(leaf, index);
+      checkTime(leaf, index);
       append(hash);
     },
 
@@ -206,11 +215,7 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { clie
       if (built.size === 0) return;
       const heights = [...built.keys()].map((key) => Number(key.split('/')[0]));
       const indices = [...built.keys()].map((key) => Number(key.split('/')[1]));
-      const { rows } = await client.query<Record<string, unknown>>(
-        `SELECT n.height || '/' || n.index AS key, n.hash FROM audit_node n
-         JOIN unnest($2::integer[], $3::bigint[]) AS wanted (height, index) USING (height, index) WHERE n.tree_id = $1`,
-        [treeId, heights, indices],
-      );
+      const rows = await query<Record<string, unknown>>('verify_nodes', NODES_SQL, [treeId, heights, indices]);
       const kept = new Map(hashes.parse(rows).map(({ key, hash }) => [key, Buffer.from(hash)]));
       for (const [key, hash] of built) {
         if (kept.get(key)?.equals(hash) !== true) offend('seal_tables', origin, `audit_node ${key} is not what the leaves below it give`);

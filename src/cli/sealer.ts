@@ -62,6 +62,7 @@ export function openSealer({ config, log, closers }: Omit<SealerParts, 'observer
     // A login of its own has rights of its own; the one login for everything takes the lesser role.
     role: config.SEAL_DATABASE_URL === undefined ? 'latchkey_sealer' : null,
     poolSize: SEAL_CONNECTIONS,
+    plansAnew: true,
     statementTimeoutMs: SEAL_STATEMENT_TIMEOUT_MS,
     onError: (error) => log.warn({ error: error.name }, 'an idle database connection broke'),
   });

@@ -1,7 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** A SHA-256 hash, 32 bytes. */
 export type Hash = Buffer;
+
+const LEAF = Buffer.of(0);
+const NODE = Buffer.of(1);
 
 /** A run of leaves from `start` up to, not including, `end`. */
 export interface LeafRange {
@@ -9,17 +12,19 @@ export interface LeafRange {
   readonly end: number;
 }
 
-const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
-
 /** The hash of a tree without leaves. */
-export const emptyRoot: Hash = createHash('sha256').digest();
+export const emptyRoot: Hash = hash('sha256', '', 'buffer');
 
 /** The hash of one leaf: RFC 6962, section 2.1. */
-export const leafHash = (data: Uint8Array | string): Hash => createHash('sha256').update(LEAF).update(data).digest();
+export function leafHash(data: Uint8Array | string): Hash {
+  // A text is hashed as UTF-8, and there the character zero is the byte zero.
+  return hash('sha256', typeof data === 'string' ? `\u0000${data}` : Buffer.concat([LEAF, data]), 'buffer');
+}
 
 /** The hash of the node above two others: RFC 6962, section 2.1. */
-export const nodeHash = (left: Hash, right: Hash): Hash => createHash('sha256').update(NODE).update(left).update(right).digest();
+export function nodeHash(left: Hash, right: Hash): Hash {
+  return hash('sha256', Buffer.concat([NODE, left, right], 65), 'buffer');
+}
 
 /** The largest power of two below a number of leaves that is two or more. */
 function splitOf(leaves: number): number {
@@ -64,17 +69,17 @@ export class GrowingTree {
     return Buffer.concat(this.#edge.map(({ hash }) => hash));
   }
 
-  /** @param onSubtree told of each perfect subtree that this leaf completes, smallest first */
-  append(leaf: Hash, onSubtree?: (leaves: number, hash: Hash) => void): void {
+  /** @param onSubtree told of each perfect subtree that this leaf completes, smallest first: its leaves, its place among those of its size, its root */
+  append(leaf: Hash, onSubtree?: (leaves: number, index: number, hash: Hash) => void): void {
+    this.#size += 1;
     let [leaves, hash] = [1, leaf];
     for (let left = this.#edge.at(-1); left?.leaves === leaves; left = this.#edge.at(-1)) {
       hash = nodeHash(left.hash, hash);
       leaves *= 2;
       this.#edge.pop();
-      onSubtree?.(leaves, hash);
+      onSubtree?.(leaves, this.#size / leaves - 1, hash);
     }
     this.#edge.push({ leaves, hash });
-    this.#size += 1;
   }
 
   /** The root over the leaves so far. */

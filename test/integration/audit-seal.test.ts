@@ -90,11 +90,37 @@ describe('the sealer', () => {
     expect(ids).not.toContain(gone);
   });
 
-  it('goes in steps, and ends each between two transactions', async () => {
+  it('goes in steps', async () => {
     for (let index = 0; index < 120; index += 1) await write();
     expect(await sealer.sealNext()).toMatchObject({ sealed: 50, more: true });
     expect(await sealer.sealNext()).toMatchObject({ sealed: 50, more: true });
     expect(await sealer.sealNext()).toMatchObject({ sealed: 20, more: false });
+  });
+
+  it('takes a transaction of more rows than a step has, in the order in which they were written', async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('BEGIN');
+    const ids: string[] = [];
+    for (let index = 0; index < 120; index += 1) ids.push(await write(client));
+    await client.query('COMMIT');
+    await client.end();
+    const after = await write();
+    expect(await sealer.sealNext()).toMatchObject({ sealed: 50, more: true });
+    expect(await sealAll()).toBe(71);
+    expect((await sealedIds()).slice(-121)).toEqual([...ids, after]);
+  });
+
+  it('keeps the root of every 256 leaves', async () => {
+    for (let index = 0; index < 260; index += 1) await write();
+    await sealAll();
+    const leaves = (await sql(database.url, 'select hash from audit_leaf order by index')).map(({ hash }) => hash as Buffer);
+    const nodes = await sql(database.url, 'select height, index::int, hash from audit_node order by index');
+    expect(nodes.length).toBe(Math.floor(leaves.length / 256));
+    for (const { height, index, hash } of nodes) {
+      expect(height).toBe(8);
+      expect(hash).toEqual(rootOf(leaves.slice(256 * Number(index), 256 * (Number(index) + 1))));
+    }
   });
 
   it('is one alone, however many there are, and leaves no row out while others write', async () => {

@@ -33,7 +33,7 @@ export interface SealedLog {
 /** A database of its own, with a sealer and a place for its checkpoints. */
 export async function openSealedLog(): Promise<SealedLog> {
   const database = await createLoneDatabase();
-  const connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_sealer' });
+  const connection = connectAudit({ databaseUrl: database.url, role: 'latchkey_sealer', plansAnew: true, statementTimeoutMs: 30_000 });
   const sealer = createSealer({ prisma: connection.prisma, origin: ORIGIN });
   const signer = newSigner();
   const client = new pg.Client({ connectionString: database.url });

@@ -46,6 +46,19 @@ describe('the Merkle tree of RFC 6962', () => {
     }
   });
 
+  it('tells of each perfect subtree as it is completed, where it stands, and its root', () => {
+    const tree = new GrowingTree();
+    const all = leavesOf(12);
+    const told: [number, number, string][] = [];
+    for (const leaf of all) tree.append(leaf, (count, index, hash) => told.push([count, index, hash.toString('hex')]));
+    const of = (count: number, index: number): [number, number, string] => [
+      count,
+      index,
+      rootOf(all.slice(count * index, count * (index + 1))).toString('hex'),
+    ];
+    expect(told).toEqual([of(2, 0), of(2, 1), of(4, 0), of(2, 2), of(2, 3), of(4, 1), of(8, 0), of(2, 4), of(2, 5), of(4, 2)]);
+  });
+
   it('gives the known proofs of inclusion', () => {
     const proof = proofOf(leaves, inclusionRanges(5, 8)).map((hash) => hash.toString('hex'));
     expect(proof).toEqual([

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import canonicalizeModule from 'canonicalize';
+import fc from 'fast-check';
 import { recordOf } from '../../src/proof/record.js';
+
+const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
 
 describe('the record of a row', () => {
   it('is in canonical order and form, without what is null at its top', () => {
@@ -20,6 +24,29 @@ describe('the record of a row', () => {
     expect(recordOf('{"numbers": [333333333.3333333, 4.5, 0.002], "literals": [null]}')).toBe(
       '{"literals":[null],"numbers":[333333333.3333333,4.5,0.002]}',
     );
+  });
+
+  it('is what the canonical form’s own library writes, whatever its names and values', () => {
+    const names = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('10', '9', '_a', '__proto__', 'Z', 'a', 'ä', '\u{1F600}', '\uFB33'),
+    );
+    const value = fc.jsonValue({ stringUnit: 'grapheme' });
+    fc.assert(
+      fc.property(fc.dictionary(names, value, { noNullPrototype: true }), (columns) => {
+        const filled = JSON.parse(JSON.stringify(columns), (_, each: unknown) => each) as Record<string, unknown>;
+        const withoutNull = Object.fromEntries(Object.entries(filled).filter(([, each]) => each !== null));
+        const exact = JSON.stringify(filled);
+        fc.pre(!/[\d.]{16,}|[eE][+-]?\d/.test(exact));
+        expect(recordOf(exact)).toBe(canonicalize(withoutNull));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('keeps a time as it is', () => {
+    expect(recordOf('{"recorded_at": "2026-11-27T10:57:17.409984+00:00"}')).toBe('{"recorded_at":"2026-11-27T10:57:17.409984+00:00"}');
   });
 
   it.each([
