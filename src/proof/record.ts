@@ -1,10 +1,10 @@
 import canonicalizeModule from 'canonicalize';
 import { z } from 'zod';
 
-// The package is CommonJS and its types speak of a default export that it does not have.
 /** Where a row stands in the table, and which transaction wrote it. */
 const UNRECORDED = new Set(['position', 'xid']);
 
+// The package is CommonJS and its types speak of a default export that it does not have.
 const canonicalize = z.custom<(value: unknown) => string>((value) => typeof value === 'function').parse(canonicalizeModule);
 
 // A time of day has a colon before digits, but no quote before the colon.
@@ -27,10 +27,39 @@ function keepDigits(text: string): string {
 export function recordOf(row: string): string {
   const columns: unknown = JSON.parse(keepDigits(row));
   if (!isObject(columns)) throw new SyntaxError('a row is an object');
-  for (const name of Object.keys(columns)) if (columns[name] === null || UNRECORDED.has(name)) columns[name] = undefined;
-  // Primitives are written as JSON.stringify writes them (RFC 8785, 3.2.2), so that with its keys in order a value writes itself: three times
+  const { names, areUnruly } = columnsOf(columns);
+  if (areUnruly) return canonicalize(Object.fromEntries(names.map((name) => [name, columns[name]]).filter(([, value]) => value !== null)));
+  const record: Record<string, unknown> = {};
+  let isPlain = true;
+  for (const name of names) {
+    const value = columns[name];
+    if (value === null) continue;
+    if (typeof value === 'object' && isPlain) isPlain = !isUnruly(value);
+    record[name] = typeof value === 'object' && isPlain ? inOrder(value) : value;
+  }
+  // Primitives are written as JSON.stringify writes them (RFC 8785, 3.2.2), so that with its keys in order a value writes itself: several times
   // as fast as the library, which is asked where an object would put its keys into another order.
-  return isUnruly(columns) ? canonicalize(JSON.parse(JSON.stringify(columns))) : JSON.stringify(inOrder(columns));
+  return isPlain ? JSON.stringify(record) : canonicalize(record);
+}
+
+interface Columns {
+  /** Those that are recorded, in canonical order. */
+  readonly names: readonly string[];
+  readonly areUnruly: boolean;
+}
+
+let lastKeys: readonly string[] = [];
+let lastColumns: Columns = { names: [], areUnruly: false };
+
+/** Row after row has the same columns: their order is found once. */
+function columnsOf(row: object): Columns {
+  const keys = Object.keys(row);
+  if (keys.length !== lastKeys.length || keys.some((key, index) => key !== lastKeys[index])) {
+    const names = keys.filter((key) => !UNRECORDED.has(key)).sort();
+    lastColumns = { names, areUnruly: isUnruly(Object.fromEntries(names.map((name) => [name, null]))) };
+    lastKeys = keys;
+  }
+  return lastColumns;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
