@@ -30,7 +30,7 @@ export default {
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
   testTimeout: 60_000,
-  // A second worker takes a third off the time, but on a busy machine the crash matrix has failed beside it: not before that is understood.
+  // scripts/test.mjs says which may stand beside each other.
   maxWorkers: 1,
   // Temporal's native runtime can outlive its last worker; the house is closed by then.
   forceExit: true,

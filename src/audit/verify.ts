@@ -9,7 +9,7 @@ import { readLog, type LogRead } from './verify-log.js';
 import { Findings, type VerifiedLog, type VerifyReport } from './verify-report.js';
 
 export type { FoundNote } from './verify-checkpoints.js';
-export type { Offence, VerifyReport } from './verify-report.js';
+export type { VerifyReport } from './verify-report.js';
 
 export interface VerifyWishes {
   /** As `latchkey_auditor`, `latchkey_sealer` or `latchkey_owner`, in a transaction at REPEATABLE READ: see `verifyInTransaction`. */
