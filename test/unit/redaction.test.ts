@@ -50,6 +50,7 @@ describe('the secrets of the settings', () => {
     expect(secretsOf({ ...config, PAYLOAD_KEYS: `k1:${one}, k2:${two}`, UPSTREAM_CLIENT_SECRET: 'a:secret,of:parts' })).toEqual([
       encodeURIComponent(password),
       password,
+      production.AUDIT_SIGNING_KEY,
       'a:secret,of:parts',
       production.CUSTOMER_REF_KEY,
       one,
