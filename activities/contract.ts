@@ -114,6 +114,8 @@ export interface ComparisonProgress {
   readonly comparedUntil: string | null;
   /** The stretch of time that is half done. */
   readonly under: { readonly until: string; readonly pageToken: string } | null;
+  /** Of the audit log that was compared; absent where an older version left off, null before anything was sealed. */
+  readonly logNumber?: number | null;
 }
 
 /** Requests that the reconciler has to look into. */

@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import type { AuditLog } from '../src/audit/audit-log.js';
 import type { ClosedExecution, ComparisonProgress, Executions, Suspects } from './contract.js';
 import type { Execution } from './execution.js';
@@ -17,9 +18,11 @@ const SLICE = 2_000;
 /** Goes through the workflows that have closed since the last time, page by page, and holds them against the audit log. */
 export async function compareWithTemporal(
   { audit, executions, reconciler }: Parts,
-  { comparedUntil, under }: ComparisonProgress,
+  progress: ComparisonProgress,
   execution: Execution,
 ): Promise<Suspects<ComparisonProgress>> {
+  const logNumber = await audit.logNumber();
+  const { comparedUntil, under } = fromWhere(progress, logNumber);
   const until = under?.until ?? new Date(Date.now() - reconciler.afterMs).toISOString();
   // A token that the server takes no more must not hold up the rest: the second try begins the stretch anew.
   let pageToken = execution.activityAttempt === 1 ? (under?.pageToken ?? null) : null;
@@ -30,8 +33,16 @@ export async function compareWithTemporal(
     pageToken = page.nextPageToken;
   } while (pageToken !== null && goesOn(execution, found));
   const correlationIds = [...found];
-  if (pageToken === null) return { correlationIds, progress: { comparedUntil: until, under: null }, more: false };
-  return { correlationIds, progress: { comparedUntil, under: { until, pageToken } }, more: true };
+  if (pageToken === null) return { correlationIds, progress: { comparedUntil: until, under: null, logNumber }, more: false };
+  return { correlationIds, progress: { comparedUntil, under: { until, pageToken }, logNumber }, more: true };
+}
+
+/** A log that was restored from a backup may lack what was compared already: everything that Temporal still knows is compared again. */
+function fromWhere(progress: ComparisonProgress, logNumber: number | null): ComparisonProgress {
+  const before = progress.logNumber ?? null;
+  if (before === null || before === logNumber) return progress;
+  log.warn('the audit log was restored from a backup: every workflow that Temporal still knows is compared with it', { logNumber });
+  return { comparedUntil: null, under: null };
 }
 
 async function suspectsAmong(audit: AuditLog, closed: readonly ClosedExecution[]): Promise<string[]> {
@@ -52,7 +63,9 @@ export async function findOpenRequests({ audit, reconciler }: Parts, scannedTo: 
   let more: boolean;
   const found = new Set<string>();
   do {
-    const slice = await audit.openRequests({ after, olderThanMs: reconciler.openAfterMs, limit: SLICE });
+    let slice = await audit.openRequests({ after, olderThanMs: reconciler.openAfterMs, limit: SLICE });
+    // The log is shorter than it was: restored from a backup. Ends that stood in it may be gone.
+    if (slice.newest < after) slice = await audit.openRequests({ after: 0n, olderThanMs: reconciler.openAfterMs, limit: SLICE });
     for (const correlationId of slice.correlationIds) found.add(correlationId);
     ({ scannedTo: after, more } = slice);
   } while (more && goesOn(execution, found));

@@ -7,7 +7,8 @@ import { settings, type Settings } from './settings.js';
 export { settings } from './settings.js';
 
 /** Which part of Latchkey starts; it decides what must be set. `up` embeds what is not. */
-export type Part = 'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'key' | 'continue' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
+export type Part =
+  'up' | 'api' | 'worker' | 'sealer' | 'audit' | 'key' | 'continue' | 'caller' | 'codec' | 'migrate' | 'temporal' | 'sandbox';
 
 /** Thrown where the settings cannot work; names every fault at once. */
 export class ConfigError extends Error {
@@ -37,6 +38,7 @@ const required: Record<Part, readonly (keyof Settings)[]> = {
   audit: [],
   key: [],
   continue: [],
+  caller: ['LATCHKEY_TOKEN'],
   codec: ['CODEC_PORT', 'TEMPORAL_UI_URL', 'AUTH_ISSUER', 'UPSTREAM_INSTITUTION_ID'],
   migrate: [],
   temporal: ['TEMPORAL_ADDRESS'],
@@ -61,6 +63,7 @@ const requiredInProduction: Record<Part, readonly (keyof Settings)[]> = {
   audit: [],
   key: ['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
   continue: ['AUDIT_SIGNING_KEY', 'AUDIT_LOG_ORIGIN'],
+  caller: [],
   codec: ['AUTH_AUDIENCE', 'PAYLOAD_KEYS'],
   migrate: [],
   temporal: [],
@@ -86,13 +89,9 @@ const neededWithBank: readonly (keyof Settings)[] = [
 ];
 /** What each institution has for itself, once there is a file of them. */
 const ofOneInstitution: readonly (keyof Settings)[] = ['UPSTREAM_INSTITUTION_ID', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET'];
-const outbound: readonly ('UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL' | 'AUDIT_PUBLISH_URL')[] = [
-  'UPSTREAM_BASE_URL',
-  'UPSTREAM_TOKEN_URL',
-  'AUTH_ISSUER',
-  'AUTH_JWKS_URL',
-  'AUDIT_PUBLISH_URL',
-];
+const outbound: readonly (
+  'UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL' | 'AUDIT_PUBLISH_URL' | 'LATCHKEY_URL'
+)[] = ['UPSTREAM_BASE_URL', 'UPSTREAM_TOKEN_URL', 'AUTH_ISSUER', 'AUTH_JWKS_URL', 'AUDIT_PUBLISH_URL', 'LATCHKEY_URL'];
 
 /** Where these parts find the database when `DATABASE_URL` is not set. */
 const ownDatabases: Partial<Record<Part, keyof Settings>> = {

@@ -89,6 +89,8 @@ export const settings = z.object({
   AUDIT_LOG_ORIGIN: logOrigin.default('latchkey.local/audit'),
   AUDIT_PUBLISH_DIR: text.optional(),
   AUDIT_PUBLISH_URL: httpUrl.optional(),
+  LATCHKEY_URL: httpUrl.optional(),
+  LATCHKEY_TOKEN: text.optional(),
   SEAL_INTERVAL_MS: count(100, 60_000).default(1_000),
   TEMPORAL_ADDRESS: text.optional(),
   TEMPORAL_NAMESPACE: text.default('default'),

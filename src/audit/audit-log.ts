@@ -1,5 +1,4 @@
-import type { AuditAction, AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
-import type { AttemptResult } from '../domain/attempt.js';
+import type { AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
 import type { Outcome, Verification } from '../domain/outcome.js';
 
 /** Thrown where a row stands under the id that was to be written, and says something else, or is another institution's. */
@@ -45,21 +44,6 @@ export interface AttemptClaim {
   readonly occurredAt: Date;
 }
 
-export interface EventFilters {
-  readonly institutionId: string;
-  readonly correlationId?: string | undefined;
-  readonly customerId?: string | undefined;
-  readonly action?: AuditAction | undefined;
-  readonly result?: AttemptResult | undefined;
-  readonly outcome?: Outcome | undefined;
-  readonly httpStatus?: number | undefined;
-  /** The actor's id. */
-  readonly actor?: string | undefined;
-  /** By `occurredAt`: from inclusive, to exclusive. */
-  readonly from?: Date | undefined;
-  readonly to?: Date | undefined;
-}
-
 export interface RequestFilters {
   readonly institutionId: string;
   readonly customerId?: string | undefined;
@@ -99,6 +83,13 @@ export interface OpenRequestsQuery {
   readonly olderThanMs: number;
   /** Beginnings looked at, at most. */
   readonly limit: number;
+}
+
+export interface OpenRequests {
+  readonly correlationIds: string[];
+  readonly scannedTo: bigint;
+  readonly newest: bigint;
+  readonly more: boolean;
 }
 
 /** How a request ended, in short. */
@@ -144,18 +135,16 @@ export interface AuditLog {
   eventsOfAll(correlationIds: readonly string[], institutionId: string): Promise<AuditEvent[]>;
   /** Which of the institutions served here has rows of this unlock request; null: none. */
   holderOf(correlationId: string): Promise<string | null>;
-  /** A page of events, newest first (by position, descending). */
-  listEvents(page: Page<EventFilters, bigint>): Promise<AuditEvent[]>;
   /** A page of unlock requests, newest first. */
   listRequests(page: Page<RequestFilters, RequestPosition>): Promise<RequestSummary[]>;
   /**
    * The requests of all institutions of which a first row or an attempt was recorded and no end. It costs as much as there are
    * beginnings within the limit, which is each institution's.
-   * @returns `scannedTo`: where the next call goes on; `more`: the limit was reached before the end
+   * @returns `scannedTo`: where the next call goes on; `newest`: the last position there is, 0 without any; `more`: the limit was reached before the end
    */
-  openRequests(
-    query: OpenRequestsQuery,
-  ): Promise<{ readonly correlationIds: string[]; readonly scannedTo: bigint; readonly more: boolean }>;
+  openRequests(query: OpenRequestsQuery): Promise<OpenRequests>;
+  /** Which log is being written: 0 for the first, one more after each restore; null before anything was sealed. */
+  logNumber(): Promise<number | null>;
   /** The ends of many requests at once; those that have none are left out. */
   endingsOf(correlationIds: readonly string[]): Promise<Ending[]>;
   /**

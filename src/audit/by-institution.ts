@@ -4,6 +4,8 @@ import type { Observer } from '../domain/observer.js';
 import type { AuditLog, InstitutionLog } from './audit-log.js';
 import { connectAudit, type AuditConnection, type ConnectionSettings } from './connection.js';
 import { createAuditLog } from './index.js';
+import type { AuditReview, InstitutionReview } from './audit-review.js';
+import { createAuditReview } from './review.js';
 
 /** Connections of a process to Postgres, over all institutions. */
 const CONNECTIONS = 10;
@@ -28,12 +30,18 @@ export interface InstitutionConnections {
 interface InstitutionsSettings extends Omit<ConnectionSettings, 'institutionId' | 'poolSize'> {
   /** At least one. */
   readonly institutionIds: readonly string[];
+  /** Over all institutions; 10 by default. */
+  readonly connectionsInAll?: number;
 }
 
-/** Ten connections in all, shared out among the institutions, or two for each where that is more; idle ones are closed. */
-export function connectInstitutions({ institutionIds, ...settings }: InstitutionsSettings): InstitutionConnections {
+/** So many connections in all, shared out among the institutions, or two for each where that is more; idle ones are closed. */
+export function connectInstitutions({
+  institutionIds,
+  connectionsInAll = CONNECTIONS,
+  ...settings
+}: InstitutionsSettings): InstitutionConnections {
   const served = new Set(institutionIds);
-  const poolSize = Math.max(FEWEST, Math.floor(CONNECTIONS / served.size));
+  const poolSize = Math.max(FEWEST, Math.floor(connectionsInAll / served.size));
   const connections = new Map<string, AuditConnection>();
   return {
     institutionIds: [...served],
@@ -82,7 +90,6 @@ export function createAuditLogByInstitution({ connections, observer }: Parts): A
     claimAttempt: async (claim) => logOf(claim.institutionId).claimAttempt(claim),
     eventsOf: async (correlationId, institutionId) => logOf(institutionId).eventsOf(correlationId),
     eventsOfAll: async (correlationIds, institutionId) => logOf(institutionId).eventsOfAll(correlationIds),
-    listEvents: async (page) => logOf(page.filters.institutionId).listEvents(page),
     listRequests: async (page) => logOf(page.filters.institutionId).listRequests(page),
     holderOf: async (correlationId) => (await all((log) => log.holderOf(correlationId))).find((holder) => holder !== null) ?? null,
     endingsOf: async (correlationIds) => (await all((log) => log.endingsOf(correlationIds))).flat(),
@@ -92,8 +99,37 @@ export function createAuditLogByInstitution({ connections, observer }: Parts): A
       const unfinished = slices.filter(({ more }) => more);
       const places = (unfinished.length > 0 ? unfinished : slices).map(({ scannedTo }) => scannedTo);
       const scannedTo = places.reduce((one, other) => ((unfinished.length > 0 ? other < one : other > one) ? other : one));
-      return { correlationIds: slices.flatMap(({ correlationIds }) => correlationIds), scannedTo, more: unfinished.length > 0 };
+      const newest = slices.map((slice) => slice.newest).reduce((one, other) => (other > one ? other : one));
+      return { correlationIds: slices.flatMap(({ correlationIds }) => correlationIds), scannedTo, newest, more: unfinished.length > 0 };
     },
+    logNumber: async () => logOf(first).logNumber(),
     ping: async (institutionId = first) => logOf(institutionId).ping(),
+  };
+}
+
+/**
+ * The same for those who read the log for compliance, over connections of `latchkey_auditor`. The seal is that of all rows, whoever asks.
+ * Calls that name another institution reject with `UnknownInstitutionError`.
+ */
+export function createAuditReviewByInstitution({ connections }: Pick<Parts, 'connections'>): AuditReview {
+  const reviews = new Map<string, InstitutionReview>();
+
+  function reviewOf(institutionId: string): InstitutionReview {
+    const prisma = connections.of(institutionId);
+    const review = reviews.get(institutionId) ?? createAuditReview({ prisma, atOnce: Math.max(1, connections.poolSize - 1) });
+    reviews.set(institutionId, review);
+    return review;
+  }
+
+  return {
+    listEvents: async (page) => reviewOf(page.filters.institutionId).listEvents(page),
+    eventsById: async (ids, institutionId) => reviewOf(institutionId).eventsById(ids),
+    beginExport: async (filters) => reviewOf(filters.institutionId).beginExport(filters),
+    exportPage: async (page) => reviewOf(page.filters.institutionId).exportPage(page),
+    caseOf: async (correlationId, institutionId) => reviewOf(institutionId).caseOf(correlationId),
+    sealedEvent: async (eventId, institutionId) => reviewOf(institutionId).sealedEvent(eventId),
+    checkpoint: async (wanted, institutionId) => reviewOf(institutionId).checkpoint(wanted),
+    inclusionProofs: async (claim, institutionId) => reviewOf(institutionId).inclusionProofs(claim),
+    consistencyProof: async (claim, institutionId) => reviewOf(institutionId).consistencyProof(claim),
   };
 }

@@ -3,16 +3,25 @@ import type { PrismaClient } from '../../generated/prisma/client.js';
 import { outcomes } from '../domain/outcome.js';
 import type { InstitutionLog } from './audit-log.js';
 
-const slices = z.tuple([z.object({ scannedTo: z.bigint().nullable(), scanned: z.number(), correlationIds: z.array(z.string()) })]);
+const slices = z.tuple([
+  z.object({ scannedTo: z.bigint().nullable(), scanned: z.number(), newest: z.bigint().nullable(), correlationIds: z.array(z.string()) }),
+]);
+const numbers = z.tuple([z.object({ number: z.number().nullable() })]);
 const endings = z.array(z.object({ correlationId: z.string(), outcome: z.enum(outcomes), attempts: z.number() }));
 
 /** The reads by which the reconciler finds what has no end; see `AuditLog`. */
-export function createGapReads({ prisma }: { readonly prisma: PrismaClient }): Pick<InstitutionLog, 'openRequests' | 'endingsOf'> {
+export function createGapReads({
+  prisma,
+}: {
+  readonly prisma: PrismaClient;
+}): Pick<InstitutionLog, 'openRequests' | 'endingsOf' | 'logNumber'> {
   return {
     openRequests: async ({ after, olderThanMs, limit }) => {
-      const [{ scannedTo, scanned, correlationIds }] = slices.parse(await openingsWithoutEnd(prisma, after, olderThanMs, limit));
-      return { correlationIds, scannedTo: scannedTo ?? after, more: scanned === limit };
+      const [{ scannedTo, scanned, newest, correlationIds }] = slices.parse(await openingsWithoutEnd(prisma, after, olderThanMs, limit));
+      return { correlationIds, scannedTo: scannedTo ?? after, newest: newest ?? 0n, more: scanned === limit };
     },
+
+    logNumber: async () => numbers.parse(await prisma.$queryRaw`SELECT audit_log_number() AS number`)[0].number,
 
     endingsOf: async (correlationIds) => {
       if (correlationIds.length === 0) return [];
@@ -38,7 +47,7 @@ function openingsWithoutEnd(prisma: PrismaClient, after: bigint, olderThanMs: nu
         AND e.recorded_at < statement_timestamp() - make_interval(secs => ${olderThanMs / 1000}::double precision)
       ORDER BY e.position LIMIT ${limit}::integer
     )
-    SELECT max(position) AS "scannedTo", count(*)::integer AS scanned,
+    SELECT max(position) AS "scannedTo", count(*)::integer AS scanned, (SELECT max(e.position) FROM audit_event e) AS newest,
       coalesce(array_agg(DISTINCT correlation_id::text) FILTER (WHERE (
         SELECT c.action FROM audit_event c WHERE c.correlation_id = scanned.correlation_id AND c.action = 'customer.unlock.completed' LIMIT 1
       ) IS NULL), '{}') AS "correlationIds"

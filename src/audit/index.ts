@@ -30,7 +30,7 @@ export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce 
   const reads = createReads({ prisma });
   const lists = createLists({ prisma });
   const gaps = createGapReads({ prisma });
-  const [listEvents, listRequests] = [repeated(lists.listEvents), repeated(lists.listRequests)];
+  const listRequests = repeated(lists.listRequests);
   const inLine = createLine({ atOnce: listsAtOnce, limitMs: LISTS_WAIT_MS });
   const writes = { append: repeated(createAppend({ prisma })), claimAttempt: repeated(createClaimAttempt({ prisma })) };
   return {
@@ -39,9 +39,9 @@ export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce 
     eventsOfAll: repeated(reads.eventsOfAll),
     holderOf: repeated(reads.holderOf),
     ping: repeated(reads.ping),
-    listEvents: (page) => inLine(() => listEvents(page)),
     listRequests: (page) => inLine(() => listRequests(page)),
     openRequests: repeated(gaps.openRequests),
     endingsOf: repeated(gaps.endingsOf),
+    logNumber: repeated(gaps.logNumber),
   };
 }

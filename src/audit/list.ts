@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { outcomes, verifications } from '../domain/outcome.js';
-import type { AuditLog, EventFilters, RequestFilters, RequestPosition } from './audit-log.js';
-import { parseEvents } from './row.js';
+import type { AuditLog, RequestFilters, RequestPosition } from './audit-log.js';
 
 const summaries = z.array(
   z.object({
@@ -13,18 +12,9 @@ const summaries = z.array(
   }),
 );
 
-/** The pages of the audit log; see `AuditLog`. A page starts where the one before it ended, whatever was written since. */
-export function createLists({ prisma }: { readonly prisma: PrismaClient }): Pick<AuditLog, 'listEvents' | 'listRequests'> {
+/** The pages of unlock requests; see `AuditLog`. A page starts where the one before it ended, whatever was written since. */
+export function createLists({ prisma }: { readonly prisma: PrismaClient }): Pick<AuditLog, 'listRequests'> {
   return {
-    listEvents: async ({ filters, limit, after }) =>
-      parseEvents(
-        await prisma.auditEvent.findMany({
-          where: { AND: [eventsLike(filters), after === null ? {} : { position: { lt: after } }] },
-          orderBy: { position: 'desc' },
-          take: limit,
-        }),
-      ),
-
     listRequests: async ({ filters, limit, after }) =>
       summaries.parse(
         await prisma.unlockRequest.findMany({
@@ -34,21 +24,6 @@ export function createLists({ prisma }: { readonly prisma: PrismaClient }): Pick
           take: limit,
         }),
       ),
-  };
-}
-
-function eventsLike(filters: EventFilters): Prisma.AuditEventWhereInput {
-  const { institutionId, correlationId, customerId, action, result, outcome, httpStatus, actor, from, to } = filters;
-  return {
-    institutionId,
-    ...(correlationId !== undefined && { correlationId }),
-    ...(customerId !== undefined && { customerId }),
-    ...(action !== undefined && { action }),
-    ...(result !== undefined && { result }),
-    ...(outcome !== undefined && { outcome }),
-    ...(httpStatus !== undefined && { httpStatus }),
-    ...(actor !== undefined && { actorId: actor }),
-    occurredAt: within(from, to),
   };
 }
 

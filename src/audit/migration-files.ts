@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageFolder } from '../package-folder.js';
 
 export interface MigrationFile {
   readonly name: string;
@@ -32,15 +31,9 @@ export function isUnchanged({ sql }: MigrationFile, appliedChecksum: string): bo
   return [sql, unix, unix.replaceAll('\n', '\r\n')].some((text) => sha256(text) === appliedChecksum);
 }
 
-/** The migrations beside the package's own package.json, whether this runs from the sources or from what was built of them. */
+/** The migrations beside the package's own package.json. */
 export function packagedMigrationsDir(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error('no package.json above the migration runner');
-    folder = parent;
-  }
-  return join(folder, 'prisma', 'migrations');
+  return join(packageFolder(), 'prisma', 'migrations');
 }
 
 function sha256(text: string): string {

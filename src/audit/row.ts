@@ -38,10 +38,24 @@ const row = z.object({
   metadata: jsonObject,
 });
 
+const columnOf = (name: string): string => `e.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+const isTime = (name: string): boolean => name.endsWith('At');
+
 /** The columns of an audit event as an SQL list, named as in the code; `xid` is no part of the record. */
 export const eventColumns = Object.keys(row.shape)
-  .map((name) => `e.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${name}"`)
+  .map((name) => `${columnOf(name)} AS "${name}"`)
   .join(', ');
+
+/** The columns of an audit event, named as in the code, in this order. */
+export const eventColumnNames: readonly string[] = Object.keys(row.shape);
+
+/** An audit event as one line of JSON, as SQL: made by Postgres, several times as fast as row by row here. */
+export const eventJson = `json_build_object(${eventColumnNames
+  .map(
+    (name) =>
+      `'${name}', ${isTime(name) ? `to_char(${columnOf(name)} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : columnOf(name)}`,
+  )
+  .join(', ')})::text`;
 
 /**
  * Reads rows of the table.

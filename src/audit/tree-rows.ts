@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Prisma, type PrismaClient } from '../../generated/prisma/client.js';
 import { GrowingTree, leafHash, type Hash } from '../proof/merkle-tree.js';
 import { recordOf } from '../proof/record.js';
+import { KEPT_HEIGHTS } from '../proof/subtrees.js';
 
 /** Thrown where what stands in the database cannot be the tree that was sealed: nobody seals on until a person has looked. */
 export class SealBrokenError extends Error {
@@ -10,8 +11,6 @@ export class SealBrokenError extends Error {
 
 /** The advisory lock of whoever appends to the tree: `pg_advisory_xact_lock(ONE_SEALER, 0)`. */
 export const ONE_SEALER = 6962;
-/** Subtrees over 256 leaves, over 65536, … are kept. */
-const NODE_HEIGHTS = 8;
 
 export type Transaction = Pick<PrismaClient, '$queryRaw' | '$executeRaw'>;
 
@@ -82,7 +81,7 @@ export async function appendLeaves(transaction: Transaction, { treeId, tree }: G
   for (const leaf of hashes) {
     tree.append(leaf, (leaves, index, hash) => {
       const height = Math.log2(leaves);
-      if (height % NODE_HEIGHTS === 0) nodes.push({ height, index, hash });
+      if (height % KEPT_HEIGHTS === 0) nodes.push({ height, index, hash });
     });
   }
   const ids = rows.map(({ id }) => id);

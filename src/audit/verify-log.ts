@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { GrowingTree } from '../proof/merkle-tree.js';
 import { leafHash, type Hash } from '../proof/merkle-tree.js';
 import { recordOf } from '../proof/record.js';
+import { KEPT_HEIGHTS } from '../proof/subtrees.js';
 import type { TrustedCheckpoint } from './verify-checkpoints.js';
 import type { Findings } from './verify-report.js';
 
@@ -50,7 +51,6 @@ const HEADS_SQL = 'SELECT size::text AS key, root AS hash FROM audit_tree_head W
 const NODES_SQL = `
   SELECT n.height || '/' || n.index AS key, n.hash FROM audit_node n
   JOIN unnest($2::integer[], $3::bigint[]) AS wanted (height, index) USING (height, index) WHERE n.tree_id = $1`;
-const NODE_HEIGHTS = 8;
 const PAGE_SQL = `
   SELECT l.index, l.event_id, l.hash, row_to_json(e)::text AS record,
     (extract(epoch FROM e.recorded_at) * 1000)::float8 AS recorded_ms, e.xid::text AS xid, e.position
@@ -149,7 +149,7 @@ function createChecks({ treeId, origin, checkpoints, tree }: LogToVerify, { find
   function append(hash: Hash): void {
     tree.append(hash, (count, index, node) => {
       const height = Math.log2(count);
-      if (height % NODE_HEIGHTS === 0) built.set(`${height}/${index}`, node);
+      if (height % KEPT_HEIGHTS === 0) built.set(`${height}/${index}`, node);
     });
     compare();
     const head = heads.get(tree.size);

@@ -11,7 +11,16 @@ import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
 import type { Closers } from './closers.js';
 import { openGate } from './gate.js';
-import { activityTimeoutMs, authenticator, customerRefKey, dataConverter, openAuditLog, temporalSettings } from './parts.js';
+import {
+  activityTimeoutMs,
+  authenticator,
+  customerRefKey,
+  dataConverter,
+  openAuditLog,
+  openAuditReview,
+  temporalSettings,
+} from './parts.js';
+import { trustedVerifierKeys } from './sealer.js';
 import { stopTimes } from './stopping.js';
 
 interface ApiParts {
@@ -33,6 +42,7 @@ const SILENCE_MARGIN_MS = 30_000;
  */
 export async function startApi({ config, log, closers, observer, worker }: ApiParts): Promise<string> {
   const audit = openAuditLog({ config, log, closers, observer });
+  const review = openAuditReview({ config, log, closers });
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
   closers.add('Temporal client', temporal.close);
   const executions = createUnlockClient({
@@ -45,9 +55,10 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
   const shutdown = new AbortController();
   const app = createApp({
     audit,
+    review,
     executions,
     auth: authenticator(config),
-    settings: httpSettings(config),
+    settings: httpSettings(config, await trustedVerifierKeys(config)),
     readiness: readinessChecks(audit, executions, worker?.polls),
     log,
     ...openGate({ config, audit, log, closers, observer }),
@@ -67,7 +78,7 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
   return `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
 }
 
-function httpSettings(config: Config): HttpSettings {
+function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSettings {
   return {
     unlockWaitMs: config.UNLOCK_WAIT_MS,
     customerIdPattern: config.CUSTOMER_ID_PATTERN,
@@ -81,6 +92,7 @@ function httpSettings(config: Config): HttpSettings {
     },
     ...rulesByInstitution(config),
     temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
+    auditVerifiers,
     namespace: config.TEMPORAL_NAMESPACE,
   };
 }

@@ -9,6 +9,7 @@ import { signContinuation, type LogEnd } from '../proof/continuation.js';
 import { readVerifier, verifierKey } from '../proof/signed-note.js';
 import { pathOfOrigin } from '../publication/index.js';
 import { createDirectoryPublication } from '../publication/directory.js';
+import { fetchAuditFile } from './audit-fetch.js';
 import { verifyByHand, verifyExitCodes, type VerifyOptions } from './audit-verify.js';
 import { auditSigner, publishDirectory, trustedVerifierKeys } from './sealer.js';
 
@@ -18,9 +19,9 @@ interface AuditCommandParts {
   readonly say: (line: string) => void;
 }
 
-/** Adds `latchkey audit …`: what is done about the seal of the audit log by hand. */
+/** Adds `latchkey audit …`: what is read of the audit log and done about its seal by hand. */
 export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts): void {
-  const audit = program.command('audit').description('works on the seal of the audit log');
+  const audit = program.command('audit').description('reads the audit log, and works on its seal');
 
   audit
     .command('key')
@@ -42,6 +43,35 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
       process.exitCode = await verifyByHand({ config: settingsOf('audit'), options, say, stderr: process.stderr });
     });
 
+  const filters = ['correlationId', 'customerId', 'action', 'result', 'outcome', 'httpStatus', 'actor', 'from', 'to'] as const;
+  const exporting = audit
+    .command('export')
+    .description('takes the audit events of your institution from the front door as one file; that is recorded')
+    .requiredOption('--format <csv|ndjson>', 'CSV for spreadsheets, NDJSON for programs')
+    .option('--out <file>', 'where to write it (default: the name that the front door gives it)');
+  for (const name of filters) exporting.option(`--${kebab(name)} <value>`, `only with this ${name}, as in GET /v1/audit/events`);
+  exporting.addHelpText('after', CALLER_HELP).action(async (options: Readonly<Record<string, string | undefined>>) => {
+    const query = new URLSearchParams({ format: options.format ?? '' });
+    for (const name of filters) if (options[name] !== undefined) query.set(name, options[name]);
+    await fetchAuditFile({
+      config: settingsOf('caller'),
+      path: `export?${query.toString()}`,
+      out: options.out ?? null,
+      say,
+      stderr: process.stderr,
+    });
+  });
+
+  audit
+    .command('evidence <correlationId>')
+    .description('takes the evidence on one unlock request: a zip that anybody can verify with Node alone; that is recorded')
+    .option('--out <file>', 'where to write it (default: evidence-<correlationId>.zip)')
+    .addHelpText('after', CALLER_HELP)
+    .action(async (correlationId: string, { out }: { out?: string }) => {
+      const path = `unlocks/${encodeURIComponent(correlationId)}/evidence`;
+      await fetchAuditFile({ config: settingsOf('caller'), path, out: out ?? null, say, stderr: process.stderr });
+    });
+
   audit
     .command('continue')
     .description('begins a new log after the database was restored from a backup, with a signed link to the one before')
@@ -51,6 +81,11 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
       await continueByHand({ config: settingsOf('continue'), reason, published: published ?? null, say });
     });
 }
+
+const CALLER_HELP =
+  '\nLATCHKEY_URL says where the front door is (http://127.0.0.1:3000), LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE is a token with the scope audit:read.';
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 interface Continuing {
   readonly config: Config;

@@ -4,7 +4,13 @@ import type { Logger } from 'pino';
 import type { ReconcilerSettings } from '../../activities/index.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { connectAudit, type AuditConnection } from '../audit/connection.js';
-import { connectInstitutions, createAuditLogByInstitution, type InstitutionConnections } from '../audit/by-institution.js';
+import {
+  connectInstitutions,
+  createAuditLogByInstitution,
+  createAuditReviewByInstitution,
+  type InstitutionConnections,
+} from '../audit/by-institution.js';
+import type { AuditReview } from '../audit/audit-review.js';
 import type { Config } from '../config.js';
 import { institutionsOf } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
@@ -51,6 +57,32 @@ export function openAuditLog({ observer, ...parts }: AuditLogParts): AuditLog {
 }
 
 type DatabaseParts = Omit<AuditLogParts, 'observer'>;
+
+/** Of all institutions together; exports and lists share them. */
+const REVIEW_CONNECTIONS = 4;
+const REVIEW_STATEMENT_TIMEOUT_MS = 30_000;
+
+/**
+ * The audit log as its reviewers see it, over the auditor's login.
+ * @throws TypeError where a part that needs a database was composed without one
+ */
+export function openAuditReview({ config, log, closers }: DatabaseParts): AuditReview {
+  const databaseUrl = config.AUDIT_DATABASE_URL ?? config.DATABASE_URL;
+  if (databaseUrl === undefined) throw new TypeError('AUDIT_DATABASE_URL is not set');
+  const connections = connectInstitutions({
+    databaseUrl,
+    // A login of its own has rights of its own; the one login for everything takes the lesser role.
+    role: config.AUDIT_DATABASE_URL === undefined ? 'latchkey_auditor' : null,
+    institutionIds: institutionIds(config),
+    connectionsInAll: REVIEW_CONNECTIONS,
+    statementTimeoutMs: REVIEW_STATEMENT_TIMEOUT_MS,
+    // Which index a page starts from depends on what is filtered.
+    plansAnew: true,
+    onError: (error: Error) => log.warn({ error: error.name }, 'an idle database connection broke'),
+  });
+  closers.add("reviewers' database connections", () => connections.close());
+  return createAuditReviewByInstitution({ connections });
+}
 
 /**
  * Connections for each institution that is served.

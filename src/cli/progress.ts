@@ -31,3 +31,21 @@ export function progressBar(stream: NodeJS.WriteStream, what: string): Progress 
     },
   };
 }
+
+/** Counts what comes where nobody knows how much it will be; a pipe or a file gets nothing. */
+export function countingLine(
+  stream: NodeJS.WriteStream,
+  what: string,
+): { readonly add: (count: number) => void; readonly clear: () => void } {
+  if (!stream.isTTY) return { add: () => undefined, clear: () => undefined };
+  let [total, shownMs] = [0, 0];
+  return {
+    add(count) {
+      total += count;
+      if (performance.now() - shownMs < EVERY_MS) return;
+      shownMs = performance.now();
+      stream.write(`\r${total.toLocaleString('en')} ${what}\u001b[K`);
+    },
+    clear: () => void stream.write('\r\u001b[K'),
+  };
+}

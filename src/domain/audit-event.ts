@@ -20,6 +20,7 @@ export const auditActions = [
   'access.denied',
   'audit.viewed',
   'audit.exported',
+  'audit.export_ended',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -2,7 +2,12 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { AuditLog } from '../audit/audit-log.js';
 import type { UnlockExecutions } from '../temporal/unlock-executions.js';
+import type { AuditReview } from '../audit/audit-review.js';
 import { auditEventRoutes } from './audit-events.js';
+import { evidenceRoutes } from './audit-evidence.js';
+import { auditExportRoutes } from './audit-export.js';
+import { createAuditReaders } from './audit-readers.js';
+import { auditSealRoutes } from './audit-seal.js';
 import type { Authenticator } from './auth.js';
 import { createCallTraces } from './call-traces.js';
 import type { TrustedProxies } from './client-address.js';
@@ -27,6 +32,8 @@ import { createWaits, type Waits } from './waits.js';
 
 export interface AppParts {
   readonly audit: AuditLog;
+  /** The same log, read by those who review it. */
+  readonly review: AuditReview;
   readonly executions: UnlockExecutions;
   readonly auth: Authenticator;
   readonly settings: HttpSettings;
@@ -78,15 +85,20 @@ interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSi
 }
 
 /** The table of routes: what is not in it is answered with 404. */
-export function createRoutes({ audit, executions, settings, readiness, log, draining, waits = unboundedWaits }: RouteParts): Route[] {
+export function createRoutes(parts: RouteParts): Route[] {
+  const { audit, review, executions, settings, readiness, log, draining, waits = unboundedWaits } = parts;
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, waits, log });
+  const readers = createAuditReaders({ audit });
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, schemas, settings }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
     ...lockStatusRoutes({ audit, executions, schemas }),
-    ...auditEventRoutes({ audit, schemas }),
+    ...auditEventRoutes({ review, readers, schemas }),
+    ...auditExportRoutes({ review, readers, schemas, log }),
+    ...evidenceRoutes({ review, executions, readers, schemas, settings }),
+    ...auditSealRoutes({ review, schemas }),
     ...healthRoutes({ readiness, log, draining }),
     ...docsRoutes(),
   ]);

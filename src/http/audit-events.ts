@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import type { AuditLog } from '../audit/audit-log.js';
-import { auditEventId } from '../audit/event-id.js';
-import type { AuditEvent, JsonObject } from '../domain/audit-event.js';
+import type { AuditReview } from '../audit/audit-review.js';
+import type { AuditEvent } from '../domain/audit-event.js';
 import { auditEventPageSchema } from './answer-schemas.js';
+import { recordable, type AuditReaders } from './audit-readers.js';
 import { fromAudit } from './availability.js';
 import { eventCursor, pageOf, rowsToAsk } from './cursor.js';
 import { auditEventPage } from './example-readings.js';
@@ -12,33 +11,26 @@ import type { Answer, AuthenticatedCall, Route } from './route.js';
 import { parseQuery } from './validation.js';
 
 interface AuditEventsParts {
-  readonly audit: AuditLog;
+  readonly review: AuditReview;
+  readonly readers: AuditReaders;
   readonly schemas: RequestSchemas;
 }
 
-/** The audit log for those who must read it; each read is an audit event itself, written first. */
-export function auditEventRoutes({ audit, schemas }: AuditEventsParts): Route[] {
+/** The audit log for those who must read it; each read is an audit event itself, written before it is answered. */
+export function auditEventRoutes({ review, readers, schemas }: AuditEventsParts): Route[] {
   async function list(call: AuthenticatedCall): Promise<Answer> {
     const { limit, cursor, ...filters } = parseQuery(schemas.auditEventsQuery, call.search);
-    const { institutionId, actor } = call.caller;
-    const action = 'audit.viewed';
-    await fromAudit(
-      audit.append({
-        id: auditEventId(call.correlationId, action, randomUUID()),
-        occurredAt: new Date(),
-        action,
-        institutionId,
-        actorType: actor.type,
-        actorId: actor.id,
-        actorName: actor.name,
-        source: { ...call.source },
-        metadata: { clientId: actor.clientId, filters: recordable(filters), limit, after: cursor?.toString() ?? null },
-      }),
-    );
+    const { institutionId } = call.caller;
     const rows = await fromAudit(
-      audit.listEvents({ filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null }),
+      review.listEvents({ filters: { ...filters, institutionId }, limit: rowsToAsk(limit), after: cursor ?? null }),
     );
     const page = pageOf({ rows, limit, cursorOf: ({ position }) => eventCursor(position) });
+    await readers.viewed(call, {
+      filters: recordable(filters),
+      limit,
+      after: cursor?.toString() ?? null,
+      rows: page.rows.length,
+    });
     return { httpStatus: 200, body: { items: page.rows.map(auditEventItem), nextCursor: page.nextCursor } };
   }
 
@@ -66,13 +58,6 @@ export function auditEventRoutes({ audit, schemas }: AuditEventsParts): Route[] 
       handle: list,
     },
   ];
-}
-
-type Filters = Readonly<Record<string, string | number | Date | undefined>>;
-
-function recordable(filters: Filters): JsonObject {
-  const given = Object.entries(filters).filter((entry): entry is [string, string | number | Date] => entry[1] !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]));
 }
 
 /** One row as callers read it. */

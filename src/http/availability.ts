@@ -5,11 +5,13 @@ import { Problem } from './problem.js';
 
 /**
  * Waits for the audit log; whatever it cannot do makes the front door unavailable, because nothing goes unrecorded.
- * @throws Problem 503; AuditConflictError as it came
+ * @throws Problem 503; Problem and AuditConflictError as they came
  */
 export async function fromAudit<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
-    throw error instanceof AuditConflictError ? error : unavailable('The audit log does not answer, or takes no rows.', error);
+    throw error instanceof AuditConflictError || error instanceof Problem
+      ? error
+      : unavailable('The audit log does not answer, or takes no rows.', error);
   });
 }
 

@@ -51,8 +51,8 @@ export const errorCodes = {
   not_found: {
     httpStatus: 404,
     title: 'Nothing is here',
-    meaning: 'The path is not known, or your institution has no unlock request with this correlationId.',
-    remedy: 'Check the path and the correlationId. A request of another institution is not found either.',
+    meaning: 'The path is not known, or your institution has nothing under the correlationId or id that it names.',
+    remedy: 'Check the path and the id in it. What belongs to another institution is not found either.',
     only: 'others',
   },
   customer_not_found: {
@@ -110,6 +110,13 @@ export const errorCodes = {
     remedy: 'Read the request, then decide again. With a `Retry-After` the same action may find something to act on after those seconds.',
     only: 'others',
   },
+  not_sealed_yet: {
+    httpStatus: 409,
+    title: 'It is not sealed yet',
+    meaning: 'A row is sealed a second or so after it was written, once every transaction before it has ended. This one waits for it.',
+    remedy: 'Ask again after the seconds in `Retry-After`. If it stays so, the sealer does not run: tell the operators of Latchkey.',
+    only: 'others',
+  },
   body_too_large: {
     httpStatus: 413,
     title: 'The body is too large',
@@ -129,6 +136,13 @@ export const errorCodes = {
       'The caller, or all callers of its institution together, sent more requests in this minute than this deployment takes. Nothing was done with this one; what was accepted before goes on.',
     remedy: 'Send the same request with the same correlationId after the seconds in `Retry-After`. `RateLimit` tells what is left.',
   },
+  too_many_exports: {
+    httpStatus: 429,
+    title: 'Too many exports are under way',
+    meaning: 'Other exports of your institution are still being taken. Nothing was exported.',
+    remedy: 'Wait until one of them has ended, then ask again.',
+    only: 'others',
+  },
   headers_too_large: {
     httpStatus: 431,
     title: 'The headers are too large',
@@ -142,6 +156,13 @@ export const errorCodes = {
     meaning: 'A fault of Latchkey itself. Whether an unlock was accepted is told by `GET /v1/unlocks/{correlationId}`.',
     remedy:
       'Send the same request with the same correlationId again; give the operators the correlationId, which leads to the cause in the log.',
+  },
+  seal_broken: {
+    httpStatus: 500,
+    title: 'The seal of the audit log does not hold',
+    meaning: 'Rows, or what the database keeps of their hashes, are not what was signed: somebody has changed them, or they are damaged.',
+    remedy: 'Tell whoever answers for the audit log at once. `latchkey audit verify` names what is wrong.',
+    only: 'others',
   },
   upstream_refused: {
     httpStatus: 502,

@@ -9,6 +9,7 @@ export interface Example<Value> {
 }
 
 export const EXAMPLE_CORRELATION_ID = 'f8187c63-678f-4f0c-9263-46723794661a';
+export const EXAMPLE_EVENT_ID = '6d9a3a52-1c1e-5b56-8f0c-2f0f8e0c9a11';
 export const EXAMPLE_CUSTOMER_ID = '1234567890';
 
 const fault: InputFault = { pointer: '/header/correlationId', detail: `must be a GUID, such as ${EXAMPLE_CORRELATION_ID}` };
@@ -30,11 +31,14 @@ const details: Readonly<Record<ErrorCode, string>> = {
   cancelled: 'The unlock was cancelled on request; for another try use a new correlationId.',
   request_has_ended: 'The request has ended: unlocked.',
   nothing_to_act_on: 'It is not paused.',
+  not_sealed_yet: 'This audit event is not sealed yet. Ask again in a few seconds.',
   body_too_large: 'Send at most 16 kB.',
   unsupported_media_type: 'Send the body as application/json.',
   rate_limited: 'More than 600 requests a minute came from this caller. Nothing was done with this one.',
+  too_many_exports: '4 exports of your institution are under way. Nothing was exported.',
   headers_too_large: 'Send at most 16 kB of headers, and at most 100 of them.',
   internal_error: 'This is no fault of the request. The correlationId leads to its cause in the log.',
+  seal_broken: 'An audit event is not what was sealed. Run "latchkey audit verify".',
   upstream_refused: 'The bank does not accept the credentials of Latchkey: its operators must mend that.',
   rejected: 'The bank rejected the unlock and gave no reason.',
   retries_exhausted: 'Attempts or time are used up; for another try use a new correlationId.',

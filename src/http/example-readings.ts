@@ -3,7 +3,7 @@ import { diagnose } from '../domain/diagnosis.js';
 import type { StatusFlags } from '../domain/lock-status.js';
 import { unlockWorkflowId } from '../domain/unlock-request.js';
 import type { auditEventPageSchema, lockStatusSchema, unlockPageSchema } from './answer-schemas.js';
-import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, type Example } from './example-errors.js';
+import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, EXAMPLE_EVENT_ID, type Example } from './example-errors.js';
 import { endedUnlocks } from './example-unlocks.js';
 
 type LockStatusAnswer = z.infer<typeof lockStatusSchema>;
@@ -46,7 +46,7 @@ export const unlockPage: Example<z.infer<typeof unlockPageSchema>> = {
 };
 
 const blank: AuditEventItem = {
-  id: '6d9a3a52-1c1e-5b56-8f0c-2f0f8e0c9a11',
+  id: EXAMPLE_EVENT_ID,
   position: 42,
   occurredAt: requestedAt,
   recordedAt: requestedAt,

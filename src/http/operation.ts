@@ -89,7 +89,7 @@ export function failures({ codes = [], path, alsoBank = {} }: Errors): Record<`$
 
 function failureHeaders(httpStatus: number, codes: readonly ErrorCode[]): z.ZodObject {
   if (httpStatus === 401 || httpStatus === 403) return correlationHeader.extend(challengeHeader.shape);
-  const comesBack = httpStatus === 503 || httpStatus === 429 || codes.includes('nothing_to_act_on');
+  const comesBack = httpStatus === 503 || httpStatus === 429 || codes.includes('nothing_to_act_on') || codes.includes('not_sealed_yet');
   return comesBack ? answerHeaders.extend(retryHeader.shape) : answerHeaders;
 }
 

@@ -4,7 +4,7 @@ import { attemptResults } from '../domain/attempt.js';
 import { outcomes } from '../domain/outcome.js';
 import { parseCorrelationId } from '../domain/unlock-request.js';
 import { parseEventCursor, parseRequestCursor } from './cursor.js';
-import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID } from './example-errors.js';
+import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, EXAMPLE_EVENT_ID } from './example-errors.js';
 import { allRules, type HttpSettings, type RuleSettings } from './settings.js';
 
 export type RequestSchemas = ReturnType<typeof createRequestSchemas>;
@@ -52,6 +52,23 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
     to: filter(time, 'Before this time'),
     limit,
   };
+  const eventFilters = {
+    correlationId: filter(correlationId, 'Of this unlock request'),
+    customerId: shared.customerId,
+    action: filter(oneOf(auditActions), 'What happened'),
+    result: filter(oneOf(attemptResults), 'How the attempt ended'),
+    outcome: shared.outcome,
+    httpStatus: filter(integer(100, 599), 'What the bank answered'),
+    actor: shared.actor,
+    from: shared.from,
+    to: shared.to,
+  };
+  const anId = (description: string) =>
+    parsed(parseCorrelationId, `must be a UUID, such as ${EXAMPLE_EVENT_ID}`).meta({
+      format: 'uuid',
+      description,
+      example: EXAMPLE_EVENT_ID,
+    });
 
   return {
     customerPath: z.strictObject({ customerId: aCustomer }),
@@ -81,18 +98,18 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
       limit: shared.limit,
       cursor: filter(parsed(parseRequestCursor, BAD_CURSOR), NEXT_PAGE),
     }),
-    auditEventsQuery: z.strictObject({
-      correlationId: filter(correlationId, 'Of this unlock request'),
-      customerId: shared.customerId,
-      action: filter(oneOf(auditActions), 'What happened'),
-      result: filter(oneOf(attemptResults), 'How the attempt ended'),
-      outcome: shared.outcome,
-      httpStatus: filter(integer(100, 599), 'What the bank answered'),
-      actor: shared.actor,
-      from: shared.from,
-      to: shared.to,
-      limit: shared.limit,
-      cursor: filter(parsed(parseEventCursor, BAD_CURSOR), NEXT_PAGE),
+    auditEventsQuery: z.strictObject({ ...eventFilters, limit, cursor: filter(parsed(parseEventCursor, BAD_CURSOR), NEXT_PAGE) }),
+    auditExportQuery: z.strictObject({
+      format: oneOf(['csv', 'ndjson']).meta({ description: 'CSV (RFC 4180), or one JSON object a line' }),
+      ...eventFilters,
+    }),
+    exportPath: z.strictObject({ exportId: anId('As the `Link` header of the export names it') }),
+    eventPath: z.strictObject({ eventId: anId('The `id` of the audit event') }),
+    inclusionQuery: z.strictObject({ size: filter(treeSize, 'By the checkpoint of this size; the newest unless told') }),
+    consistencyQuery: z.strictObject({
+      from: treeSize.meta({ description: 'The size of the earlier checkpoint', example: 3 }),
+      to: filter(treeSize, 'The size of the later one; the newest unless told'),
+      origin: filter(plainText(128), 'The log; the newest unless told'),
     }),
   };
 }
@@ -142,6 +159,9 @@ function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, complaint)
     .meta({ override: { type: 'integer', minimum: min, maximum: max, pattern: undefined } });
 }
+
+/** Leaves of a tree. */
+const treeSize = integer(1, 999_999_999);
 
 const limit = integer(1, 200)
   .optional()

@@ -22,12 +22,14 @@ export interface AuthenticatedCall extends Call {
   readonly caller: Caller;
 }
 
-/** What a resource answers; a body is sent as JSON, a file as it stands under the content type that its headers name. */
+/** What a resource answers; a body is sent as JSON, a file or a stream as it stands under the content type that its headers name. */
 export interface Answer {
   readonly httpStatus: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly file?: Buffer;
+  /** Taken no faster than the reader takes it. What it throws breaks the answer off: the reader sees that its end is missing. */
+  readonly stream?: AsyncIterable<string>;
 }
 
 interface RouteParts {

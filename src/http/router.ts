@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
 import { recordableMessage } from '../domain/audit-event.js';
 import { parseCorrelationId } from '../domain/unlock-request.js';
@@ -21,7 +23,7 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
   const router = Router();
   for (const route of routes) {
     router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {
-      send(response, await serve(route, request, response));
+      await send(response, await serve(route, request, response));
     });
   }
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -69,12 +71,23 @@ function textParameters(params: object): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-function send(response: Response, { httpStatus, headers = {}, body, file }: Answer): void {
+async function send(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
   response.status(httpStatus).set(headers);
+  if (stream !== undefined && response.req.method !== 'HEAD') {
+    await pipeline(Readable.from(stream), response).catch((error: unknown) => {
+      // Who hung up has nobody's fault on record.
+      if (!isHangUp(error)) throw error;
+    });
+    return;
+  }
   // `send` answers 304 to a reader who has this very file already.
   if (file !== undefined) response.send(file);
   else if (body === undefined) response.end();
   else response.json(body);
+}
+
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 interface ErrorAnswersParts {

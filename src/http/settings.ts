@@ -20,6 +20,8 @@ export interface HttpSettings extends InstitutionRules {
   readonly budget: BudgetSettings;
   /** Where people open the Temporal UI; null: answers carry no link to it. */
   readonly temporalUiUrl: string | null;
+  /** The public keys of the audit log's seal, for evidence packs; an examiner gets them from elsewhere too. */
+  readonly auditVerifiers: readonly string[];
   /** The Temporal namespace, for that link. */
   readonly namespace: string;
 }

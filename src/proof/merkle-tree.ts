@@ -27,7 +27,7 @@ export function nodeHash(left: Hash, right: Hash): Hash {
 }
 
 /** The largest power of two below a number of leaves that is two or more. */
-function splitOf(leaves: number): number {
+export function splitOf(leaves: number): number {
   let split = 1;
   while (split * 2 < leaves) split *= 2;
   return split;

@@ -1,11 +1,7 @@
-import canonicalizeModule from 'canonicalize';
-import { z } from 'zod';
+import { canonicalize } from './canonical-json.js';
 
 /** Where a row stands in the table, and which transaction wrote it. */
 const UNRECORDED = new Set(['position', 'xid']);
-
-// The package is CommonJS and its types speak of a default export that it does not have.
-const canonicalize = z.custom<(value: unknown) => string>((value) => typeof value === 'function').parse(canonicalizeModule);
 
 // A time of day has a colon before digits, but no quote before the colon.
 const mayBeInexact = /(?:"\s*:|[[,])\s*-?(?:\d{16,}|\d+[.eE])/;

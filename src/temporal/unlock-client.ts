@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
@@ -7,6 +7,8 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { canonicalize } from '../proof/canonical-json.js';
 import { unlockWorkflowId, type UnlockRequest } from '../domain/unlock-request.js';
 import type { readLockStatus, unlockCustomer } from '../../workflows/index.js';
 import { CALL_TIMEOUT_MS, callWithin } from './bounded-calls.js';
@@ -28,6 +30,7 @@ interface UnlockClientParts {
 }
 
 const SECOND_START_TIMEOUT_MS = 2_000;
+const HISTORY_TIMEOUT_MS = 10_000;
 const PING_TIMEOUT_MS = 2_000;
 const WAIT_AGAIN_MS = 500;
 
@@ -136,6 +139,23 @@ export function createUnlockClient({
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
         return { kind: 'unavailable', httpStatus: null, upstreamCode: null, upstreamMessage: null, meaning: 'no_answer' };
+      }
+    },
+
+    async historyOf(correlationId) {
+      const workflowId = unlockWorkflowId(correlationId);
+      try {
+        return await callWithin(client, HISTORY_TIMEOUT_MS, async () => {
+          const { runId, status } = await client.workflow.getHandle(workflowId).describe();
+          const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+          // As bytes the same history may come in many forms: its maps have no order.
+          const json = canonicalize(JSON.parse(historyToJSON(history)));
+          const sha256 = createHash('sha256').update(json).digest('hex');
+          return { workflowId, runId, events: history.events?.length ?? 0, sha256, status: status.name.toLowerCase() };
+        });
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
       }
     },
 

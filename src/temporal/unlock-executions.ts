@@ -1,4 +1,5 @@
 import type { LockStatusQuery, LockStatusReport } from '../../activities/contract.js';
+import type { HistoryDigest } from '../domain/history-digest.js';
 import type { OperatorAction } from '../domain/operator-action.js';
 import type { UnlockRequest } from '../domain/unlock-request.js';
 
@@ -55,6 +56,8 @@ export interface UnlockExecutions {
   operate(action: OperatorAction, execution: UnlockExecution): Promise<'carried_out' | 'nothing_there'>;
   /** Reads a customer's lock status through the worker, which alone holds the bank's credentials. */
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
+  /** @returns null where Temporal no longer keeps it */
+  historyOf(correlationId: string): Promise<HistoryDigest | null>;
   /** Resolves where the server answers. */
   ping(): Promise<void>;
 }

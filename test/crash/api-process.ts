@@ -10,6 +10,7 @@ import { createHooks, hookedAnswers, hookedDoor } from './hooks.js';
 import { readPartSettings, type Order, type Report } from './messages.js';
 import { budget, POOL_SIZE, STATEMENT_TIMEOUT_MS } from './part-limits.js';
 import { issuerFetch } from '../support/anywhere.js';
+import { closedRooms } from '../support/front-door.js';
 
 /** The front door as a process that a test may hold at a place and kill. */
 const settings = readPartSettings();
@@ -35,6 +36,7 @@ const executions = createUnlockClient({
 });
 const nothing = (): void => undefined;
 const app = createApp({
+  review: closedRooms().review,
   ...hookedDoor(hooks, createAuditLog({ prisma }), executions),
   auth: createAuthenticator({
     issuer: settings.issuerUrl,
@@ -52,6 +54,7 @@ const app = createApp({
     budget,
     sendQueue: null,
     temporalUiUrl: null,
+    auditVerifiers: [],
     namespace: 'default',
   },
   readiness: [],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { createAuditReview } from '../../src/audit/review.js';
 import { connectAudit, type AuditConnection } from '../../src/audit/connection.js';
 import { createAuditLog, type InstitutionLog } from '../../src/audit/index.js';
 import type { AccessDenied } from '../../src/domain/observer.js';
@@ -135,7 +136,10 @@ describe('a request whose good token does not allow it', () => {
         metadata: { status: 403, code: 'insufficient_scope', clientId: 'desk' },
       },
     ]);
-    const item = await audit.listEvents({ filters: { institutionId: INSTITUTION, action: 'access.denied' }, limit: 1, after: null });
+    const reviewers = connectAudit({ databaseUrl: database.url, role: 'latchkey_auditor', institutionId: INSTITUTION });
+    const review = createAuditReview({ prisma: reviewers.prisma, atOnce: 1 });
+    const item = await review.listEvents({ filters: { institutionId: INSTITUTION, action: 'access.denied' }, limit: 1, after: null });
+    await reviewers.close();
     expect(item).toMatchObject([{ actorId: 'agent-7' }]);
   });
 

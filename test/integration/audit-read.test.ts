@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { AuditLog, EventFilters, RequestFilters, RequestPosition, RequestSummary } from '../../src/audit/audit-log.js';
-import { connectInstitutions, createAuditLogByInstitution, type InstitutionConnections } from '../../src/audit/by-institution.js';
+import type { AuditLog, RequestFilters, RequestPosition, RequestSummary } from '../../src/audit/audit-log.js';
+import { connectInstitutions, createAuditLogByInstitution, createAuditReviewByInstitution } from '../../src/audit/by-institution.js';
+import type { AuditReview, EventFilters } from '../../src/audit/audit-review.js';
 import type { AuditEvent, NewAuditEvent } from '../../src/domain/audit-event.js';
 import { createTestDatabase } from '../support/database.js';
 import { sample } from './audit-samples.js';
@@ -36,23 +37,28 @@ const written: NewAuditEvent[] = [
 ];
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let connections: InstitutionConnections;
+let close: () => Promise<unknown>;
 let audit: AuditLog;
+let review: AuditReview;
 beforeAll(async () => {
   database = await createTestDatabase();
-  connections = connectInstitutions({ databaseUrl: database.url, role: 'latchkey_app', institutionIds: ['bank-1', 'bank-2', 'bank-3'] });
+  const institutionIds = ['bank-1', 'bank-2', 'bank-3'];
+  const connections = connectInstitutions({ databaseUrl: database.url, role: 'latchkey_app', institutionIds });
+  const reviewers = connectInstitutions({ databaseUrl: database.url, role: 'latchkey_auditor', institutionIds });
+  close = () => Promise.all([connections.close(), reviewers.close()]);
   audit = createAuditLogByInstitution({ connections });
+  review = createAuditReviewByInstitution({ connections: reviewers });
   for (const event of written) await audit.append(event);
 });
 afterAll(async () => {
-  await connections.close();
+  await close();
   await database.drop();
 });
 
 async function allEvents(filters: Omit<EventFilters, 'institutionId'> = {}, limit = 200): Promise<AuditEvent[]> {
   const all: AuditEvent[] = [];
   for (;;) {
-    const page = await audit.listEvents({ filters: { institutionId: 'bank-1', ...filters }, limit, after: all.at(-1)?.position ?? null });
+    const page = await review.listEvents({ filters: { institutionId: 'bank-1', ...filters }, limit, after: all.at(-1)?.position ?? null });
     expect(page.length).toBeLessThanOrEqual(limit);
     all.push(...page);
     if (page.length < limit) return all;
@@ -106,10 +112,10 @@ describe('a list of events', () => {
   });
 
   test('goes on where it ended, whatever was written meanwhile', async () => {
-    const [first] = await audit.listEvents({ filters: { institutionId: 'bank-1', action: 'audit.viewed' }, limit: 1, after: null });
+    const [first] = await review.listEvents({ filters: { institutionId: 'bank-1', action: 'audit.viewed' }, limit: 1, after: null });
     await audit.append(sample('audit.viewed', { id: randomUUID(), institutionId: 'bank-3' }));
-    expect(await audit.listEvents({ filters: { institutionId: 'bank-3' }, limit: 10, after: first?.position ?? null })).toEqual([]);
-    expect(await audit.listEvents({ filters: { institutionId: 'bank-3' }, limit: 10, after: null })).toHaveLength(1);
+    expect(await review.listEvents({ filters: { institutionId: 'bank-3' }, limit: 10, after: first?.position ?? null })).toEqual([]);
+    expect(await review.listEvents({ filters: { institutionId: 'bank-3' }, limit: 10, after: null })).toHaveLength(1);
   });
 });
 

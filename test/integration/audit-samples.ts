@@ -23,6 +23,7 @@ const needs: Partial<Record<AuditAction, Partial<NewAuditEvent>>> = {
   'customer.lock_status.viewed': { actorType: 'user', actorId: 'agent-1', lockStatus: 'locked' },
   'audit.viewed': { actorType: 'user', actorId: 'auditor-1' },
   'audit.exported': { actorType: 'user', actorId: 'auditor-1' },
+  'audit.export_ended': { actorType: 'user', actorId: 'auditor-1' },
 };
 
 /** A legal event of this action about one customer, with the id that its writer would give it. */

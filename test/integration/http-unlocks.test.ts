@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createActivities } from '../../activities/index.js';
 import { connectAudit } from '../../src/audit/connection.js';
-import { connectInstitutions, createAuditLogByInstitution } from '../../src/audit/by-institution.js';
+import { connectInstitutions, createAuditLogByInstitution, createAuditReviewByInstitution } from '../../src/audit/by-institution.js';
+import type { AuditReview } from '../../src/audit/audit-review.js';
 import { createAuditLog } from '../../src/audit/index.js';
 import type { AuditLog } from '../../src/audit/audit-log.js';
 import { auditEventPageSchema, lockStatusSchema, unlockPageSchema, unlockSchema } from '../../src/http/answer-schemas.js';
@@ -37,6 +38,7 @@ let issuer: ForeignIssuer;
 let door: FrontDoor;
 let sandbox: Sandbox;
 let audit: AuditLog;
+let review: AuditReview;
 let token: string;
 let reopen: (changes: Partial<HttpSettings>) => Promise<FrontDoor>;
 const closers: (() => Promise<unknown>)[] = [];
@@ -51,6 +53,9 @@ beforeAll(async () => {
   });
   closers.push(connections.close);
   audit = createAuditLogByInstitution({ connections });
+  const reviewers = connectInstitutions({ databaseUrl: database.url, role: 'latchkey_auditor', institutionIds: [INSTITUTION] });
+  closers.push(reviewers.close);
+  review = createAuditReviewByInstitution({ connections: reviewers });
   sandbox = await createSandbox({ institutionId: INSTITUTION });
   closers.push(sandbox.close);
   const upstream = createUpstream({
@@ -96,7 +101,7 @@ beforeAll(async () => {
   issuer = await startForeignIssuer();
   closers.push(issuer.stop);
   reopen = async (changes) => {
-    const opened = await openFrontDoor({ issuerUrl: issuer.url, audit, executions, settings: { ...settings, ...changes } });
+    const opened = await openFrontDoor({ issuerUrl: issuer.url, audit, review, executions, settings: { ...settings, ...changes } });
     closers.push(opened.close);
     return opened;
   };
@@ -341,7 +346,12 @@ describe('reading', () => {
     const actions = [...first.items, ...second.items].map(({ action }) => action.replace('customer.unlock.', ''));
     expect(actions).toEqual(['completed', 'attempt_finished', 'attempt_started', 'status_checked', 'requested']);
     expect(second.nextCursor).toBeNull();
+    await read('/v1/audit/events?action=audit.viewed&limit=1');
     const views = auditEventPageSchema.parse((await read('/v1/audit/events?action=audit.viewed&limit=3')).body);
-    expect(views.items.map(({ metadata }) => metadata.filters)).toEqual([{ action: 'audit.viewed' }, { correlationId }, { correlationId }]);
+    expect(views.items.map(({ metadata: { filters, rows } }) => [filters, rows])).toEqual([
+      [{ action: 'audit.viewed' }, 1],
+      [{ correlationId }, 3],
+      [{ correlationId }, 2],
+    ]);
   });
 });

@@ -1,8 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AuditEvent } from '../../src/domain/audit-event.js';
 import { bankErrorSchema, problemSchema } from '../../src/http/problem.js';
-import { openFrontDoor, settings, startForeignIssuer, type ForeignIssuer, type FrontDoor, type Reply } from '../support/front-door.js';
+import { auditEvent } from '../support/audit-event.js';
+import {
+  closedRooms,
+  openFrontDoor,
+  settings,
+  startForeignIssuer,
+  type ForeignIssuer,
+  type FrontDoor,
+  type Reply,
+} from '../support/front-door.js';
 
 let issuer: ForeignIssuer;
 let door: FrontDoor;
@@ -226,8 +236,13 @@ describe('reading', () => {
   });
 
   it('reads nothing that it cannot put on record', async () => {
-    const reply = await door.send({ path: '/v1/audit/events?limit=5', token });
-    expect([reply.httpStatus, reply.headers['retry-after'], door.entered]).toEqual([503, '5', ['append']]);
+    const read: string[] = [];
+    const rows = async (): Promise<AuditEvent[]> => (read.push('listEvents'), [auditEvent({ action: 'audit.viewed', actorId: 'agent-9' })]);
+    const recordless = await openFrontDoor({ issuerUrl: issuer.url, review: { ...closedRooms().review, listEvents: rows } });
+    const reply = await recordless.send({ path: '/v1/audit/events?limit=5', token });
+    await recordless.close();
+    expect([reply.httpStatus, reply.headers['retry-after'], read, recordless.entered]).toEqual([503, '5', ['listEvents'], ['append']]);
+    expect(reply.text).not.toContain('agent-9');
   });
 });
 

@@ -27,6 +27,7 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'http-imports-types-only': ['src/http', "import { target } from '../outbound/target.js'; target;"],
   'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
+  'evidence-imports-only-its-table': ['src/evidence', "import '../audit/target.js';"],
   'local-imports-only-its-table': ['src/local', "import '../temporal/target.js';"],
   'config-imports-only-its-table': ['src/config.ts', "import './audit/target.js';"],
   'domain-knows-no-node': ['src/domain', "import 'node:fs';"],

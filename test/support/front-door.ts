@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { OAuth2Server } from 'oauth2-mock-server';
 import type { AuditLog } from '../../src/audit/audit-log.js';
+import type { AuditReview } from '../../src/audit/audit-review.js';
 import { createApp, type AppParts } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
 import { createHttpServer } from '../../src/http/server.js';
@@ -68,6 +69,7 @@ export const settings: HttpSettings = {
   },
   sendQueue: null,
   temporalUiUrl: 'http://127.0.0.1:8233',
+  auditVerifiers: [],
   namespace: 'default',
 };
 
@@ -84,11 +86,22 @@ export function closedRooms() {
     eventsOf: refuse('eventsOf'),
     eventsOfAll: refuse('eventsOfAll'),
     holderOf: refuse('holderOf'),
-    listEvents: refuse('listEvents'),
     listRequests: refuse('listRequests'),
     openRequests: refuse('openRequests'),
     endingsOf: refuse('endingsOf'),
+    logNumber: refuse('logNumber'),
     ping: refuse('audit ping'),
+  };
+  const review: AuditReview = {
+    listEvents: refuse('listEvents'),
+    eventsById: refuse('eventsById'),
+    beginExport: refuse('beginExport'),
+    exportPage: refuse('exportPage'),
+    caseOf: refuse('caseOf'),
+    sealedEvent: refuse('sealedEvent'),
+    checkpoint: refuse('checkpoint'),
+    inclusionProofs: refuse('inclusionProofs'),
+    consistencyProof: refuse('consistencyProof'),
   };
   const executions: UnlockExecutions = {
     start: refuse('start'),
@@ -96,9 +109,10 @@ export function closedRooms() {
     waitUntilClosed: refuse('waitUntilClosed'),
     operate: refuse('operate'),
     readLockStatus: refuse('readLockStatus'),
+    historyOf: refuse('historyOf'),
     ping: refuse('temporal ping'),
   };
-  return { audit, executions, entered };
+  return { audit, review, executions, entered };
 }
 
 interface LogLine {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
 import { createActivities, type ActivityParts, type ReconcilerSettings } from '../../activities/index.js';
-import { connectInstitutions, createAuditLogByInstitution } from '../../src/audit/by-institution.js';
+import { connectInstitutions, createAuditLogByInstitution, createAuditReviewByInstitution } from '../../src/audit/by-institution.js';
 import { createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
@@ -43,6 +43,7 @@ const settings: HttpSettings = {
   },
   sendQueue: null,
   temporalUiUrl: null,
+  auditVerifiers: [],
   namespace: 'default',
 };
 
@@ -127,6 +128,11 @@ export async function openLatchkey(wishes: Wishes = {}) {
     connectInstitutions({ databaseUrl: await way(database.url), role: 'latchkey_app', institutionIds });
   const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
   const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
+  const reviewAudit = connectInstitutions({
+    databaseUrl: await (wishes.apiDatabaseUrl ?? direct)(database.url),
+    role: 'latchkey_auditor',
+    institutionIds,
+  });
   const auditLog = createAuditLogByInstitution({ connections: apiAudit });
   const settingsOf = (bank: Sandbox): UpstreamSettings => ({
     baseUrl: bank.bankBaseUrl,
@@ -197,6 +203,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const httpSettings = { ...settings, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
   const app = createApp({
     audit: auditLog,
+    review: createAuditReviewByInstitution({ connections: reviewAudit }),
     executions,
     auth: createAuthenticator({
       issuer: sandbox.issuerUrl,
@@ -272,7 +279,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       await Promise.all(workers.map((worker) => worker.stop()));
       await temporal.close();
       await upstream.close();
-      await Promise.all([apiAudit.close(), workerAudit.close()]);
+      await Promise.all([apiAudit.close(), reviewAudit.close(), workerAudit.close()]);
       await pool.end();
       await Promise.all(sandboxes.map((each) => each.close()));
       await database.drop();

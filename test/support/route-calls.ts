@@ -48,7 +48,7 @@ export function callOf(route: GuardedRoute, { correlationId, customerId }: Ids):
   return {
     name: `${route.method.toUpperCase()} ${route.path}`,
     method: route.method.toUpperCase(),
-    path: route.path.replace('{correlationId}', correlationId).replace('{customerId}', customerId),
+    path: route.path.replace(/\{(correlationId|exportId|eventId)\}/, correlationId).replace('{customerId}', customerId),
     scope: route.scope,
     headers: { correlationId, ...(value && { 'content-type': 'application/json' }) },
     body: value && JSON.stringify(value),

@@ -20,6 +20,7 @@ const values: Readonly<Record<string, string>> = {
   MIGRATE_DATABASE_URL: 'postgres://owner:pw@db.example/latchkey',
   AUDIT_DATABASE_URL: 'postgres://auditor:pw@db.example/latchkey',
   SEAL_DATABASE_URL: 'postgres://sealer:pw@db.example/latchkey',
+  LATCHKEY_TOKEN: 'a-token',
   TEMPORAL_API_KEY: 'api-key',
 };
 const without = (name: string): Record<string, string> => Object.fromEntries(Object.entries(values).filter(([each]) => each !== name));
