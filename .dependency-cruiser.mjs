@@ -9,7 +9,12 @@ const rooms = [
   { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$', '^generated/'] },
   { room: 'evidence', path: '^src/evidence/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$'] },
-  { room: 'temporal', path: '^src/temporal/', may: ['^src/domain/', '^src/proof/canonical-json\\.ts$'], mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'] },
+  {
+    room: 'temporal',
+    path: '^src/temporal/',
+    may: ['^src/domain/', '^src/proof/canonical-json\\.ts$'],
+    mayAsTypes: ['^workflows/', '^activities/contract\\.ts$'],
+  },
   {
     room: 'http',
     path: '^src/http/',

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg';
 import { createPace } from '../../src/audit/index.js';
 import { connectAudit } from '../../src/audit/connection.js';
-import { sendQueueBeside } from '../../src/temporal/settings.js';
+import { sendQueueBeside, taskQueue as productTaskQueue } from '../../src/temporal/settings.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { inShort, openLatchkey, PAYLOAD_KEYS, type Latchkey } from '../support/latchkey.js';
@@ -76,8 +76,11 @@ describe('three workers with a rate set', () => {
   });
 
   it('never send more PUTs in a second, all three together and retries included', async () => {
-    const taskQueue = 'latchkey';
-    const latchkey = await opened({ withWorker: false, taskQueue, settings: { sendQueue: sendQueueBeside(taskQueue, INSTITUTION) } });
+    const latchkey = await opened({
+      withWorker: false,
+      forProcesses: true,
+      settings: { sendQueue: sendQueueBeside(productTaskQueue, INSTITUTION) },
+    });
     for (let started = 0; started < 3; started += 1) workers.push(startLatchkeyProcess(['worker'], workerSettings(latchkey)));
     await Promise.all(workers.map((worker) => worker.says(/the worker polls/)));
     const correlationIds = await askMany(latchkey, 40, [{ httpStatus: 503 }]);
@@ -87,9 +90,10 @@ describe('three workers with a rate set', () => {
     expect(peakWithin(1_000, moments)).toBeLessThanOrEqual(maxPerSecond);
   }, 180_000);
 
-  const workerSettings = ({ sandbox, database }: Latchkey) => ({
+  const workerSettings = ({ sandbox, database, namespace }: Latchkey) => ({
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: testTemporal().address,
+    TEMPORAL_NAMESPACE: namespace,
     UPSTREAM_BASE_URL: sandbox.bankBaseUrl,
     UPSTREAM_TOKEN_URL: sandbox.bankTokenUrl,
     UPSTREAM_CLIENT_ID: sandbox.clientId,

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CustomerSetup } from '../../src/sandbox/index.js';
-import { taskQueue } from '../../src/temporal/settings.js';
 import { eventually } from '../support/eventually.js';
 import { buildProduct, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { inShort, openLatchkey, type Latchkey } from '../support/latchkey.js';
@@ -18,7 +17,7 @@ const processes: LatchkeyProcess[] = [];
 
 beforeAll(async () => {
   buildProduct();
-  latchkey = await openLatchkey({ withWorker: false, taskQueue });
+  latchkey = await openLatchkey({ withWorker: false, forProcesses: true });
   token = await latchkey.sandbox.mintToken();
 }, 180_000);
 // A worker that a failed test leaves behind would do the next one's work.

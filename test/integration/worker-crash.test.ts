@@ -17,7 +17,7 @@ const workers: LatchkeyProcess[] = [];
 beforeAll(async () => {
   buildProduct();
   dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-worker-'));
-  latchkey = await openLatchkey({ withWorker: false, taskQueue });
+  latchkey = await openLatchkey({ withWorker: false, forProcesses: true });
 }, 180_000);
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
@@ -26,10 +26,11 @@ afterAll(async () => {
 });
 
 async function startWorkerProcess(settings: Readonly<Record<string, string>> = {}): Promise<LatchkeyProcess> {
-  const { sandbox, database } = latchkey;
+  const { sandbox, database, namespace } = latchkey;
   const worker = startLatchkeyProcess(['worker'], {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: testTemporal().address,
+    TEMPORAL_NAMESPACE: namespace,
     UPSTREAM_BASE_URL: sandbox.bankBaseUrl,
     UPSTREAM_TOKEN_URL: sandbox.bankTokenUrl,
     UPSTREAM_CLIENT_ID: sandbox.clientId,

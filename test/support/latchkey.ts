@@ -15,7 +15,8 @@ import { createTemporalClient } from '../../src/temporal/client.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createExecutions } from '../../src/temporal/reconciler-executions.js';
 import { createUnlockClient } from '../../src/temporal/unlock-client.js';
-import { sendQueueBeside } from '../../src/temporal/settings.js';
+import { sendQueueBeside, taskQueue } from '../../src/temporal/settings.js';
+import { setUpTemporal } from '../../src/temporal/setup.js';
 import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstreamByInstitution } from '../../src/upstream/by-institution.js';
@@ -54,6 +55,8 @@ interface Wishes {
   readonly apiDatabaseUrl?: (direct: string) => Promise<string>;
   readonly workerDatabaseUrl?: (direct: string) => Promise<string>;
   readonly taskQueue?: string;
+  /** For parts that run as processes beside it: the product's own task queue, in a namespace where nobody else's parts take its tasks. */
+  readonly forProcesses?: boolean;
   readonly temporalAddress?: string;
   readonly withWorker?: boolean;
   readonly statusPath?: string;
@@ -112,7 +115,8 @@ export async function openLatchkey(wishes: Wishes = {}) {
     });
     runtimeInstalled = true;
   }
-  const { address, namespace, workflowBundle } = testTemporal();
+  const { address, workflowBundle } = testTemporal();
+  const namespace = wishes.forProcesses === true ? `test-${randomUUID()}` : testTemporal().namespace;
   const database = await createTestDatabase();
   const sandbox = await createSandbox(
     wishes.previousClientSecret === undefined ? {} : { previousClientSecret: wishes.previousClientSecret },
@@ -121,7 +125,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const sandboxes = [sandbox, ...otherSandboxes];
   const institutionIds = sandboxes.map(({ institutionId }) => institutionId);
   const { observer = silentObserver } = wishes;
-  const queue = wishes.taskQueue ?? uniqueTaskQueue();
+  const queue = wishes.forProcesses === true ? taskQueue : (wishes.taskQueue ?? uniqueTaskQueue());
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
   const connect = async (way: (url: string) => Promise<string>) =>
@@ -154,6 +158,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const bricks = wishes.bricks ?? (() => ({}));
   const workers: LatchkeyWorker[] = [];
   const temporal = createTemporalClient(temporalSettings, dataConverter);
+  if (wishes.forProcesses === true) await setUpTemporal(temporal, { reconcileIntervalMs: 86_400_000, say: () => undefined });
   const parts: ActivityParts = {
     upstream,
     audit: createAuditLogByInstitution({ connections: workerAudit, observer }),
@@ -200,7 +205,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const logLines: object[] = [];
   const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });
   const sendQueue = wishes.maxPerSecond === undefined ? null : sendQueueBeside(queue, sandbox.institutionId);
-  const httpSettings = { ...settings, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
+  const httpSettings = { ...settings, namespace, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
   const app = createApp({
     audit: auditLog,
     review: createAuditReviewByInstitution({ connections: reviewAudit }),
@@ -252,6 +257,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     audit: auditLog,
     upstream,
     upstreamSettings,
+    namespace,
     taskQueue: queue,
     logLines,
     addWorker,

@@ -7,10 +7,16 @@ const begun = { api: /"url":"(http:[^"]+)","msg":"the front door listens"/, work
 /** A part of Latchkey as a process of its own, beside the sandbox and on the database of a house that has no worker. */
 export async function startPart(
   part: keyof typeof begun,
-  { sandbox, database }: Latchkey,
+  { sandbox, database, namespace }: Latchkey,
   change: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly process: LatchkeyProcess; readonly url: string }> {
-  const common = { DATABASE_URL: database.url, TEMPORAL_ADDRESS: testTemporal().address, PAYLOAD_KEYS, UPSTREAM_TIMEOUT_MS: '4000' };
+  const common = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: testTemporal().address,
+    TEMPORAL_NAMESPACE: namespace,
+    PAYLOAD_KEYS,
+    UPSTREAM_TIMEOUT_MS: '4000',
+  };
   const own = {
     api: {
       AUTH_ISSUER: sandbox.issuerUrl,
