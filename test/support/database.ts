@@ -19,6 +19,11 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(databaseNameOf(fromHouse('templateDatabaseUrl')));
 }
 
+/** What a restored backup is: a database as another one is now. Nobody may be connected to that one. */
+export async function copyDatabase({ url }: TestDatabase): Promise<TestDatabase> {
+  return createDatabase(databaseNameOf(url));
+}
+
 /** A database of a test file's own without any migration. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template1');

@@ -21,7 +21,7 @@ import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstreamByInstitution } from '../../src/upstream/by-institution.js';
 import type { UpstreamSettings } from '../../src/upstream/index.js';
-import { createTestDatabase } from './database.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
 import { anywhere, issuerFetch } from './anywhere.js';
 
@@ -49,6 +49,8 @@ const settings: HttpSettings = {
 };
 
 interface Wishes {
+  /** A database that outlives it; without one it has its own. */
+  readonly database?: TestDatabase;
   readonly settings?: Partial<HttpSettings>;
   readonly budget?: Partial<HttpSettings['budget']>;
   /** The way to Postgres for the API and the worker, if not the direct one. */
@@ -117,7 +119,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   }
   const { address, workflowBundle } = testTemporal();
   const namespace = wishes.forProcesses === true ? `test-${randomUUID()}` : testTemporal().namespace;
-  const database = await createTestDatabase();
+  const database = wishes.database ?? (await createTestDatabase());
   const sandbox = await createSandbox(
     wishes.previousClientSecret === undefined ? {} : { previousClientSecret: wishes.previousClientSecret },
   );
@@ -288,7 +290,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       await Promise.all([apiAudit.close(), reviewAudit.close(), workerAudit.close()]);
       await pool.end();
       await Promise.all(sandboxes.map((each) => each.close()));
-      await database.drop();
+      if (wishes.database === undefined) await database.drop();
     },
   };
 }
