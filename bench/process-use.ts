@@ -44,6 +44,11 @@ export function memoryBytesOf(root: number): number {
   return tree.reduce((sum, { pid }) => sum + kilobytes(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB$/m), 0);
 }
 
+/** The most of a process that has been resident so far, in bytes; 0 where it has ended. */
+export function peakMemoryBytesOf(pid: number): number {
+  return kilobytes(`/proc/${pid}/status`, /^VmHWM:\s+(\d+) kB$/m);
+}
+
 function kilobytes(path: string, line: RegExp): number {
   return Number(line.exec(readOrNull(path) ?? '')?.[1] ?? 0) * 1024;
 }
