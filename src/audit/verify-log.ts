@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { GrowingTree } from '../proof/merkle-tree.js';
@@ -70,6 +71,8 @@ export async function readLog(log: LogToVerify, reading: LogReading): Promise<Lo
     // The next page is on its way while this one is hashed.
     page = end < size ? fetchPage(log, reading, query, end) : null;
     page?.catch(() => undefined);
+    // Until the loop below lets go nothing is sent.
+    await setImmediate();
     let next = tree.size;
     for (const leaf of rows) {
       const index = Number(leaf.index);

@@ -17,3 +17,7 @@ COMMENT ON FUNCTION public.audit_log_number() IS 'Which log is being written: 0 
 REVOKE ALL ON FUNCTION public.audit_log_number() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.audit_log_number() TO latchkey_app;
 ALTER FUNCTION public.audit_log_number() OWNER TO latchkey_owner;
+
+-- Whoever reads for compliance reads many rows: whose they may be is asked once for each statement, not for each row.
+ALTER POLICY auditor_reads_one_institution_or_all ON public.audit_event
+  USING (institution_id = (SELECT public.audit_reader_institution()) OR (SELECT public.audit_reader_institution()) = '*');
