@@ -153,7 +153,7 @@ function oneOf<const Name extends string>(names: readonly Name[]) {
 function integer(min: number, max: number) {
   const complaint = `must be a whole number from ${min} to ${max}`;
   return z
-    .string()
+    .string(complaint)
     .regex(/^\d{1,9}$/, complaint)
     .transform(Number)
     .refine((value) => value >= min && value <= max, complaint)

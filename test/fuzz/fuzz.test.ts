@@ -42,7 +42,7 @@ function makeCase(index: number): Case {
   const body = Buffer.from(call.body ?? '');
   const request: RawRequest = {
     method: call.method,
-    target: call.path,
+    target: call.path + call.search,
     headers: [
       ['host', `127.0.0.1:${port}`],
       ['authorization', `Bearer ${token}`],

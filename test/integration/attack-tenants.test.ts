@@ -1,19 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connectAudit } from '../../src/audit/connection.js';
+import { createSealer } from '../../src/audit/seal.js';
 import { createAuthenticator } from '../../src/http/auth.js';
+import { signCheckpoint } from '../../src/proof/checkpoint.js';
 import { issuerFetch } from '../support/anywhere.js';
+import { eventually } from '../support/eventually.js';
 import { openFrontDoor, settings, type FrontDoor, type Reply } from '../support/front-door.js';
 import { openLatchkey, type Latchkey } from '../support/latchkey.js';
 import { callOf, guardedRoutes, type RouteCall } from '../support/route-calls.js';
+import { newSigner } from '../support/sealed-log.js';
 import { muchLater, steering } from '../support/steering.js';
 
 const INTRUDER = 'another-bank';
+const ORIGIN = 'latchkey.test/tenants';
 const routes = guardedRoutes();
 const aboutRequests = routes.filter(({ path }) => path.includes('{correlationId}'));
 const starts = routes
   .filter(({ path }) => path === '/v1/unlocks' || path.endsWith(':unlock-user'))
   .filter(({ method }) => method !== 'get');
-const lists = routes.filter(({ method, path }) => method === 'get' && !path.includes('{'));
+/** What is told of the seal is the same for all, and tells of nobody. */
+const ofSeal = routes.filter(({ path }) => path === '/v1/audit/checkpoint' || path === '/v1/audit/consistency-proof');
+const exports = routes.filter(({ path }) => path === '/v1/audit/export');
+const lists = routes.filter((route) => route.method === 'get' && !route.path.includes('{') && ![...ofSeal, ...exports].includes(route));
+const aboutRecords = routes.filter(({ path }) => /\{(eventId|exportId)\}/.test(path));
 const aboutCustomers = routes.filter(({ method, path }) => method === 'get' && path.includes('{customerId}'));
 
 let latchkey: Latchkey;
@@ -31,6 +41,7 @@ beforeAll(async () => {
   door = await openFrontDoor({
     issuerUrl,
     audit: latchkey.audit,
+    review: latchkey.review,
     executions: latchkey.executions,
     settings: { ...settings, unlockWaitMs: 0 },
     auth: createAuthenticator({
@@ -49,11 +60,22 @@ beforeAll(async () => {
   const ended = randomUUID();
   await latchkey.unlock('victim-ended', ended);
   victims.push({ state: 'ended', correlationId: ended, customerId: 'victim-ended' });
+  await seal();
 });
 afterAll(async () => {
   await door.close();
   await latchkey.close();
 });
+
+async function seal(): Promise<void> {
+  const { prisma, close } = connectAudit({ databaseUrl: latchkey.database.url, role: 'latchkey_sealer' });
+  const sealer = createSealer({ prisma, origin: ORIGIN });
+  await eventually(async () => expect(await sealer.sealNext()).toMatchObject({ more: false, lagMs: 0 }));
+  const head = await sealer.newestHead();
+  if (head === null) throw new Error('nothing was sealed');
+  await sealer.keepCheckpoint(head, signCheckpoint(head, newSigner(ORIGIN)));
+  await close();
+}
 
 function send({ method, path, headers, body }: RouteCall, token: string, search = ''): Promise<Reply> {
   return door.send({ method, path: path + search, token, headers, ...(body !== undefined && { body }) });
@@ -79,7 +101,7 @@ async function untouched<T>(correlationId: string, work: () => Promise<T>): Prom
 
 describe('a caller of one institution and the ids of another', () => {
   it('meet on every route of the table', () => {
-    const covered = [...aboutRequests, ...starts, ...lists, ...aboutCustomers];
+    const covered = [...aboutRequests, ...aboutRecords, ...starts, ...lists, ...exports, ...ofSeal, ...aboutCustomers];
     expect(new Set(covered)).toEqual(new Set(routes));
     expect(covered).toHaveLength(routes.length);
   });
@@ -146,6 +168,45 @@ describe('a caller of one institution and the ids of another', () => {
     const { text } = await send(call, intruder, `?limit=200&cursor=${nextCursor ?? ''}`);
     expect(text).not.toContain(latchkey.sandbox.institutionId);
     expect((await send(call, owner, '?limit=200')).text).toContain(latchkey.sandbox.institutionId);
+  });
+
+  it.each(aboutRecords)('$method $path: the id of a foreign record is answered as one that does not exist', async (route) => {
+    const owner = await latchkey.sandbox.mintToken();
+    const exported = await door.send({ path: '/v1/audit/export?format=ndjson', token: owner });
+    const [, exportId = ''] = /exports\/([^>]+)>/.exec(String(exported.headers.link)) ?? [];
+    const [event] = await latchkey.sql<{ id: string }>('select event_id as id from audit_leaf order by index limit 1');
+    const id = route.path.includes('{exportId}') ? exportId : (event?.id ?? '');
+    const unknown = randomUUID();
+    const ask = (recordId: string, token: string) => send(callOf(route, { correlationId: recordId, customerId: 'x' }), token);
+    expect((await ask(id, owner)).httpStatus).toBe(200);
+    const ofVictim = await ask(id, intruder);
+    expect(ofVictim.httpStatus).toBe(404);
+    expect(asTold(ofVictim, [id])).toBe(asTold(await ask(unknown, intruder), [unknown]));
+  });
+
+  it.each(exports)('$method $path: takes no row of another institution out of the house, whatever is filtered for', async (route) => {
+    const call = callOf(route, { correlationId: randomUUID(), customerId: 'x' });
+    const owner = await latchkey.sandbox.mintToken();
+    for (const format of ['ndjson', 'csv']) {
+      const filters = victims.flatMap(({ correlationId, customerId }) => [`&customerId=${customerId}`, `&correlationId=${correlationId}`]);
+      for (const search of ['', '&actor=agent-1', '&action=customer.unlock.requested', ...filters]) {
+        const { httpStatus, text } = await send(call, intruder, `?format=${format}${search}`);
+        expect(httpStatus).toBe(200);
+        expect(text).not.toContain(latchkey.sandbox.institutionId);
+      }
+      expect((await send(call, owner, `?format=${format}`)).text).toContain(latchkey.sandbox.institutionId);
+    }
+  });
+
+  it.each(ofSeal)('$method $path: tells hashes of the whole log, and of nobody', async (route) => {
+    const call = callOf(route, { correlationId: randomUUID(), customerId: 'x' });
+    const owner = await latchkey.sandbox.mintToken();
+    const search = route.path.includes('consistency') ? '?from=1&to=1' : '';
+    const { httpStatus, text } = await send(call, intruder, search);
+    expect([200, 404]).toContain(httpStatus);
+    for (const { correlationId, customerId } of victims) for (const word of [correlationId, customerId]) expect(text).not.toContain(word);
+    expect(text).not.toContain(latchkey.sandbox.institutionId);
+    expect((await send(call, owner, search)).text).toBe(text);
   });
 
   it.each(aboutCustomers)('$method $path: tells nothing of what another institution did for the customer', async (route) => {

@@ -28,7 +28,7 @@ let visits = 0;
 beforeAll(async () => {
   issuer = await startForeignIssuer();
   // Whatever is let in stops at rooms that note it and fail.
-  door = await openFrontDoor({ issuerUrl: issuer.url, audit, executions: rooms.executions });
+  door = await openFrontDoor({ issuerUrl: issuer.url, ...rooms, audit });
   attacker = createServer((_request, response) => {
     visits += 1;
     response.end('{"keys":[]}');
@@ -52,7 +52,7 @@ const anyError = z.object({ status: z.int(), code: z.string() });
 async function wrongWith(call: RouteCall, { headers, httpStatus, search }: TokenFault): Promise<string | null> {
   const reply = await door.send({
     method: call.method,
-    path: search === undefined ? call.path : `${call.path}?${search}`,
+    path: search === undefined ? call.path + call.search : `${call.path}${call.search === '' ? '?' : `${call.search}&`}${search}`,
     headers: { ...call.headers, ...headers },
     ...(call.body !== undefined && { body: call.body }),
   });
@@ -88,7 +88,8 @@ describe('the table of routes and token faults', () => {
 
   it.each(calls)('$name lets a good token in', async (call) => {
     rooms.entered.length = 0;
-    const { method, path, headers, body } = call;
+    const { method, headers, body } = call;
+    const path = call.path + call.search;
     const token = goodToken({ issuer, scope: call.scope });
     const reply = await door.send({ method, path, token, headers, ...(body !== undefined && { body }) });
     // It got so far that the first room behind the door refused it.

@@ -140,6 +140,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     institutionIds,
   });
   const auditLog = createAuditLogByInstitution({ connections: apiAudit });
+  const review = createAuditReviewByInstitution({ connections: reviewAudit });
   const settingsOf = (bank: Sandbox): UpstreamSettings => ({
     baseUrl: bank.bankBaseUrl,
     unlockPath: '/v1/customers/{customerId}:unlock-user',
@@ -210,7 +211,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const httpSettings = { ...settings, namespace, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
   const app = createApp({
     audit: auditLog,
-    review: createAuditReviewByInstitution({ connections: reviewAudit }),
+    review,
     executions,
     auth: createAuthenticator({
       issuer: sandbox.issuerUrl,
@@ -257,6 +258,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     client: temporal.client,
     executions,
     audit: auditLog,
+    review,
     upstream,
     upstreamSettings,
     namespace,
