@@ -118,7 +118,10 @@ async function greet(
     const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
     say(`  Temporal UI        ${workflows}${correlationIds[1] === undefined ? '' : `/unlock-${correlationIds[1]}`}`);
   }
-  if (ownDatabase) say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
+  if (ownDatabase) {
+    say(`  audit log          psql '${databaseUrl}' -c 'select * from unlock_attempt'`);
+    say(`  is it intact?      DATABASE_URL='${databaseUrl}' npx latchkey audit verify`);
+  }
   if (ownBank) say(`  sandbox bank       ${sandbox.url}/control/calls`);
   if (token !== null) {
     const customer = ownBank ? 'locked-2' : 'CUSTOMER_ID';
