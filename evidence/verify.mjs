@@ -1,6 +1,8 @@
 // Verifies an evidence pack of Latchkey, offline: it needs Node 18 or newer and nothing else, and asks nobody.
 //   node verify.mjs --key 'name+id+key'
 // Get the public key from somewhere other than this pack: it is what your trust rests on. More than one may be given.
+// Get this program from elsewhere too, if you do not want to read it: whoever falsifies a pack may falsify what verifies it.
+//   --pack FOLDER       the unpacked pack, if it is not where this program stands
 //   --checkpoint FILE   also holds the pack against a checkpoint that you had from elsewhere (of the same log and size)
 // Exit codes: 0 intact; 1 cannot verify; 2 wrong usage; 3 falsified; 4 nothing wrong, but something is not vouched for (it is said what).
 import { Buffer } from 'node:buffer';
@@ -9,17 +11,16 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const folder = dirname(fileURLToPath(import.meta.url));
 const offences = [];
 const doubts = [];
 
 function options(words) {
-  const given = { keys: [], checkpoints: [] };
+  const given = { keys: [], checkpoints: [], packs: [] };
   for (let at = 0; at < words.length; at += 2) {
     const [name, value] = [words[at], words[at + 1]];
-    const list = { '--key': given.keys, '--checkpoint': given.checkpoints }[name];
+    const list = { '--key': given.keys, '--checkpoint': given.checkpoints, '--pack': given.packs }[name];
     if (list === undefined || value === undefined) {
-      console.error(`usage: node verify.mjs [--key 'name+id+key']... [--checkpoint FILE]...`);
+      console.error(`usage: node verify.mjs [--pack FOLDER] [--key 'name+id+key']... [--checkpoint FILE]...`);
       process.exit(2);
     }
     list.push(value);
@@ -33,6 +34,9 @@ const sha256 = (...parts) => {
   return hash.digest();
 };
 const bytes = (base64) => Buffer.from(base64, 'base64');
+/** A pack's own words must not speak to the terminal. */
+const plain = (line) => String(line).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+const say = (line) => console.log(plain(line));
 
 /** `name+id+base64`, as Go's sumdb/note has it. */
 function readKey(text) {
@@ -95,16 +99,19 @@ function readLog({ origin, checkpoint, continues }, keys) {
   return opened;
 }
 
-function checkRecord(line, entry, logs, correlationId) {
+function checkRecord(line, entry, logs, { correlationId, institutionId }) {
   const record = JSON.parse(line);
   const name = `${record.action} of ${record.occurred_at} (event ${record.id})`;
   if (record.correlation_id !== correlationId) offences.push(`${name} belongs to another request`);
+  if (record.institution_id !== institutionId) offences.push(`${name} is of institution ${record.institution_id}, not ${institutionId}`);
   if (entry.eventId !== record.id) offences.push(`${name} stands in the place of event ${entry.eventId}`);
   if (entry.proof === null) {
     doubts.push(`${name} is not sealed yet: nothing vouches for it`);
     return { record, mark: 'not sealed' };
   }
   const log = logs.get(entry.log);
+  if (log === undefined) offences.push(`${name} names the log ${entry.log}, of which the pack holds no checkpoint`);
+  // Null: what is wrong with its checkpoint has been said.
   if (log == null) return { record, mark: 'no checkpoint' };
   const root = rootBy(sha256(Buffer.of(0), line), entry.leafIndex, log.size, entry.proof.map(bytes));
   if (root !== null && entry.leafIndex < log.size && root.equals(log.root)) return { record, mark: 'sealed' };
@@ -126,6 +133,7 @@ function holdAgainst(path, keys, logs) {
 
 function main() {
   const given = options(process.argv.slice(2));
+  const folder = given.packs.at(-1) ?? dirname(fileURLToPath(import.meta.url));
   const evidence = JSON.parse(readFileSync(join(folder, 'evidence.json'), 'utf8'));
   const lines = readFileSync(join(folder, 'records.ndjson'), 'utf8')
     .split('\n')
@@ -138,21 +146,26 @@ function main() {
   }
   const keys = (given.keys.length > 0 ? given.keys : evidence.publicKeys).map(readKey);
   const logs = new Map(evidence.logs.map((log) => [log.origin, readLog(log, keys)]));
+  if (typeof evidence.correlationId !== 'string' || typeof evidence.institutionId !== 'string')
+    throw new Error('the pack names no request');
+  if (lines.length === 0) throw new Error('the pack holds no record');
+  evidence.logs.forEach(({ origin, checkpoint }, at) => {
+    if (readFileSync(join(folder, `checkpoint-${at + 1}.note`), 'utf8') !== checkpoint)
+      offences.push(`checkpoint-${at + 1}.note is not the checkpoint of ${origin} that the proofs lead to`);
+  });
   if (lines.length !== evidence.records.length) offences.push(`there are ${lines.length} records, and ${evidence.records.length} proofs`);
-  const checked = lines
-    .slice(0, evidence.records.length)
-    .map((line, at) => checkRecord(line, evidence.records[at], logs, evidence.correlationId));
+  const checked = lines.slice(0, evidence.records.length).map((line, at) => checkRecord(line, evidence.records[at], logs, evidence));
   const seen = new Set(checked.map(({ record }) => record.id));
   if (seen.size !== checked.length) offences.push('a record stands here twice');
   for (const path of given.checkpoints) holdAgainst(path, keys, logs);
 
   const verdict = offences.length > 0 ? 'FALSIFIED' : doubts.length > 0 ? 'NOT VOUCHED FOR' : 'INTACT';
-  console.log(`${verdict}: ${checked.length} records of ${evidence.correlationId}`);
-  for (const offence of offences) console.log(`  wrong: ${offence}`);
-  for (const doubt of doubts) console.log(`  not vouched for: ${doubt}`);
+  say(`${verdict}: ${checked.length} records of ${evidence.correlationId}`);
+  for (const offence of offences) say(`  wrong: ${offence}`);
+  for (const doubt of doubts) say(`  not vouched for: ${doubt}`);
   for (const [origin, log] of logs)
-    if (log !== null) console.log(`log ${origin}: checkpoint of ${log.size} leaves, root ${log.root.toString('base64')}`);
-  console.log('');
+    if (log !== null) say(`log ${origin}: checkpoint of ${log.size} leaves, root ${log.root.toString('base64')}`);
+  say('');
   for (const { record, mark } of checked) {
     const what = [
       record.action,
@@ -162,15 +175,19 @@ function main() {
       record.http_status,
       record.actor_id,
     ];
-    console.log(`${mark.padEnd(13)} ${record.occurred_at}  ${what.filter((word) => word != null).join('  ')}`);
+    say(`${mark.padEnd(13)} ${record.occurred_at}  ${what.filter((word) => word != null).join('  ')}`);
   }
-  console.log('\nWhether this is all that was recorded of the request only "latchkey audit verify" on the database can tell.');
+  say('');
+  say(
+    'Not checked: case.html and README.txt, which are for reading; whom the pack was made for; the digest of the workflow, which only Temporal can confirm.',
+  );
+  say('Whether this is all that was recorded of the request only "latchkey audit verify" on the database can tell.');
   process.exitCode = offences.length > 0 ? 3 : doubts.length > 0 ? 4 : 0;
 }
 
 try {
   main();
 } catch (error) {
-  console.error(`cannot verify: ${error instanceof Error ? error.message : error}`);
+  console.error(plain(`cannot verify: ${error instanceof Error ? error.message : error}`));
   process.exitCode = 1;
 }

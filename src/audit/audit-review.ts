@@ -45,6 +45,8 @@ export interface ExportBounds {
   readonly snapshot: string;
   /** The newest checkpoint of that moment; null: nothing was sealed. */
   readonly checkpoint: KeptCheckpoint | null;
+  /** What had been sealed at that moment, with or without a checkpoint; null: nothing. */
+  readonly sealedUpTo: { readonly treeId: number; readonly size: number } | null;
   readonly rows: number;
   /** How many of them that checkpoint covers. */
   readonly sealedRows: number;

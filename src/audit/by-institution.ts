@@ -116,7 +116,8 @@ export function createAuditReviewByInstitution({ connections }: Pick<Parts, 'con
 
   function reviewOf(institutionId: string): InstitutionReview {
     const prisma = connections.of(institutionId);
-    const review = reviews.get(institutionId) ?? createAuditReview({ prisma, atOnce: Math.max(1, connections.poolSize - 1) });
+    const review =
+      reviews.get(institutionId) ?? createAuditReview({ prisma, institutionId, atOnce: Math.max(1, connections.poolSize - 1) });
     reviews.set(institutionId, review);
     return review;
   }

@@ -51,6 +51,8 @@ export function connectAudit(settings: ConnectionSettings): AuditConnection {
         institutionId && `-c latchkey.institution_id=${quotedOption(institutionId)}`,
         '-c default_transaction_isolation=read\\ committed',
         plansAnew && '-c plan_cache_mode=force_custom_plan',
+        // A row is sealed as this server writes it as JSON, and the adapter takes every time for one in UTC.
+        '-c timezone=UTC',
       ]
         .filter(Boolean)
         .join(' '),

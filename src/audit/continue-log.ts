@@ -12,8 +12,8 @@ export interface RestoredLog extends LogEnd {
 interface ContinueLog {
   /** As `latchkey_owner`: it keeps every writer out until it is done. */
   readonly prisma: PrismaClient;
-  /** Names the new log and signs its link to the restored one. */
-  readonly link: (restored: RestoredLog) => { readonly origin: string; readonly note: string };
+  /** Names the new log, signs its link to the restored one, and a checkpoint of that one's end; null where it may not be vouched for. */
+  readonly link: (restored: RestoredLog) => { readonly origin: string; readonly note: string; readonly checkpoint: string | null };
   /** Rows hashed at a time; 5000 by default. */
   readonly batch?: number;
   readonly timeoutMs?: number;
@@ -49,7 +49,12 @@ export function continueLog({
       resumed(head);
       const { origin: restoredOrigin, treeId, size, root } = head;
       const restored = { origin: restoredOrigin, treeId, size, root };
-      const { origin, note } = link(restored);
+      const { origin, note, checkpoint } = link(restored);
+      // The sealer looks after the newest log alone: without this, rows that the last checkpoint did not cover would never be proved.
+      if (checkpoint !== null) {
+        await transaction.$executeRaw`
+          INSERT INTO audit_checkpoint (tree_id, size, note) VALUES (${treeId}::integer, ${size}::bigint, ${checkpoint}) ON CONFLICT DO NOTHING`;
+      }
       const growing = { treeId: treeId + 1, tree: new GrowingTree() };
       await transaction.$executeRaw`INSERT INTO audit_tree (id, origin, continues) VALUES (${growing.treeId}::integer, ${origin}, ${note})`;
       const [{ horizon } = { horizon: '0' }] = await transaction.$queryRaw<{ horizon: string }[]>`

@@ -8,6 +8,7 @@ import { repeated } from './repeat.js';
 interface ReviewParts {
   /** As `latchkey_auditor`, for one institution. */
   readonly prisma: PrismaClient;
+  readonly institutionId: string;
   /** Long reads under way at once; the others wait. */
   readonly atOnce: number;
 }
@@ -16,8 +17,8 @@ interface ReviewParts {
 const WAIT_MS = 60_000;
 
 /** One institution's part of the audit log, for its reviewers. */
-export function createAuditReview({ prisma, atOnce }: ReviewParts): InstitutionReview {
-  const reads = createEventReads({ prisma });
+export function createAuditReview({ prisma, institutionId, atOnce }: ReviewParts): InstitutionReview {
+  const reads = createEventReads({ prisma, institutionId });
   const proofs = createProofs({ prisma });
   const inLine = createLine({ atOnce, limitMs: WAIT_MS });
   const [listEvents, beginExport, exportPage] = [repeated(reads.listEvents), repeated(reads.beginExport), repeated(reads.exportPage)];

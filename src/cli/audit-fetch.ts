@@ -40,10 +40,16 @@ export async function fetchAuditFile({ config, path, out, say, stderr }: FetchPa
       done(null, chunk);
     },
   });
+  let said = '';
   try {
     // Never over a file that is there: an export is evidence.
     await pipeline(Readable.from(response.body), counted, createWriteStream(draft, { flags: 'wx', mode: 0o600 }));
+    const [, place = ''] = /<(\/v1\/audit\/exports\/[^>]+)>/.exec(response.headers.get('link') ?? '') ?? [];
+    const { rows, sealedRows, sha256 } = manifest.parse(await (await call(config, place)).json());
+    if (sha256 !== digest.digest('hex'))
+      throw new Error(`what came is not the file that the front door has on record: its SHA-256 differs`);
     await keep(draft, file);
+    said = `${file}: ${rows} rows, ${sealedRows ?? 0} of them sealed; SHA-256 ${sha256}, as recorded under ${place}`;
   } catch (error) {
     // Somebody else's draft is left alone.
     if (!isThere(error, draft)) await rm(draft, { force: true });
@@ -51,11 +57,7 @@ export async function fetchAuditFile({ config, path, out, say, stderr }: FetchPa
   } finally {
     progress.clear();
   }
-  const [, place = ''] = /<(\/v1\/audit\/exports\/[^>]+)>/.exec(response.headers.get('link') ?? '') ?? [];
-  const told = manifest.parse(await (await call(config, place)).json());
-  if (told.sha256 !== digest.digest('hex'))
-    throw new Error(`${file} is not the file that the front door has on record: its SHA-256 differs`);
-  say(`${file}: ${told.rows} rows, ${told.sealedRows ?? 0} of them sealed; SHA-256 ${told.sha256}, as recorded under ${place}`);
+  say(said);
 }
 
 async function call({ LATCHKEY_URL, LATCHKEY_TOKEN }: Config, path: string): Promise<Response> {

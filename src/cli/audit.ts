@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { connectAudit } from '../audit/connection.js';
 import { continueLog } from '../audit/continue-log.js';
 import type { Config, Part } from '../config.js';
-import { openCheckpoint } from '../proof/checkpoint.js';
+import { openCheckpoint, signCheckpoint } from '../proof/checkpoint.js';
 import { signContinuation, type LogEnd } from '../proof/continuation.js';
-import { readVerifier, verifierKey } from '../proof/signed-note.js';
+import { NoteError, readVerifier, verifierKey, type NoteSigner } from '../proof/signed-note.js';
 import { pathOfOrigin } from '../publication/index.js';
 import { createDirectoryPublication } from '../publication/directory.js';
 import { fetchAuditFile } from './audit-fetch.js';
@@ -87,6 +87,16 @@ const CALLER_HELP =
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+function isSignedBy(signer: NoteSigner, note: string): boolean {
+  try {
+    openCheckpoint(note, [readVerifier(verifierKey(signer))]);
+    return true;
+  } catch (error) {
+    if (error instanceof NoteError) return false;
+    throw error;
+  }
+}
+
 interface Continuing {
   readonly config: Config;
   readonly reason: string;
@@ -114,13 +124,16 @@ async function continueByHand({ config, reason, published, say }: Continuing): P
     if (newest !== null && end !== null && end.origin !== newest.origin) {
       throw new Error(`the checkpoint given is of ${end.origin}, and the log in this database is ${newest.origin}`);
     }
+    // A later checkpoint by another key stands already: one of a smaller tree by this key would make that other one look misused.
+    const mayVouch = ({ size }: { readonly size: number }): boolean =>
+      note === null || end === null || end.size <= size || isSignedBy(signer, note);
     let link = '';
     const { restored, rows } = await continueLog({
       prisma,
       link: (old) => {
         const origin = `${config.AUDIT_LOG_ORIGIN}/${old.treeId + 2}`;
         link = signContinuation({ origin, continues: old.origin, published: end, restored: old, reason }, signer);
-        return { origin, note: link };
+        return { origin, note: link, checkpoint: mayVouch(old) ? signCheckpoint(old, signer) : null };
       },
     });
     const [origin = ''] = link.split('\n');

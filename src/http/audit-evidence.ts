@@ -32,7 +32,9 @@ export function evidenceRoutes({ review, executions, readers, schemas, settings 
     parseQuery(schemas.noQuery, call.search);
     const { institutionId, actor } = call.caller;
     const found = await fromAudit(review.caseOf(correlationId, institutionId));
-    if (found.rows.length === 0) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
+    // A look at a lock status may bear any correlationId, and makes no request of it.
+    if (!found.events.some(({ action }) => action.startsWith('customer.unlock.')))
+      throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
     const records = await proved(found, institutionId);
     const used = found.checkpoints.filter(({ origin }) => records.some(({ sealed }) => sealed?.origin === origin));
     const newest = used.at(-1);

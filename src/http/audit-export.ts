@@ -36,46 +36,60 @@ const formats = {
 export function auditExportRoutes({ review, readers, schemas, log }: AuditExportParts): Route[] {
   const underWay = new Map<string, number>();
 
-  async function begin(call: AuthenticatedCall): Promise<Answer> {
-    const { format, ...wanted } = parseQuery(schemas.auditExportQuery, call.search);
-    const { institutionId } = call.caller;
-    if ((underWay.get(institutionId) ?? 0) >= EXPORTS_AT_ONCE) {
+  /** @returns what gives the place back, however often it is called */
+  function takePlace(institutionId: string): () => void {
+    const taken = underWay.get(institutionId) ?? 0;
+    if (taken >= EXPORTS_AT_ONCE) {
       throw new Problem('too_many_exports', {
         detail: `${EXPORTS_AT_ONCE} exports of your institution are under way. Nothing was exported.`,
         headers: { 'retry-after': '30' },
       });
     }
-    const filters = { ...wanted, institutionId };
-    const bounds = await fromAudit(review.beginExport(filters));
-    const { rows, sealedRows, checkpoint } = bounds;
-    const exportId = await readers.exported(call, {
-      format,
-      filters: recordable(wanted),
-      rows,
-      sealedRows,
-      checkpoint: checkpoint && { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root.toString('base64') },
-    });
-    return {
-      httpStatus: 200,
-      headers: {
-        'content-type': formats[format].mediaType,
-        'content-disposition': `attachment; filename="audit-events-${exportId}.${format}"`,
-        link: `<${EXPORTS_PATH}/${exportId}>; rel="describedby"`,
-      },
-      stream: counted(institutionId, write(call, exportId, { format, filters, bounds })),
+    underWay.set(institutionId, taken + 1);
+    let isTaken = true;
+    return () => {
+      if (isTaken) underWay.set(institutionId, (underWay.get(institutionId) ?? 1) - 1);
+      isTaken = false;
     };
   }
 
-  async function* counted(institutionId: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
-    underWay.set(institutionId, (underWay.get(institutionId) ?? 0) + 1);
+  async function begin(call: AuthenticatedCall): Promise<Answer> {
+    const { format, ...wanted } = parseQuery(schemas.auditExportQuery, call.search);
+    const { institutionId } = call.caller;
+    const leave = takePlace(institutionId);
     try {
-      yield* chunks;
-    } finally {
-      underWay.set(institutionId, (underWay.get(institutionId) ?? 1) - 1);
+      const filters = { ...wanted, institutionId };
+      const bounds = await fromAudit(review.beginExport(filters));
+      const { rows, sealedRows, checkpoint } = bounds;
+      const exportId = await readers.exported(call, {
+        format,
+        filters: recordable(wanted),
+        rows,
+        sealedRows,
+        checkpoint: checkpoint && { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root.toString('base64') },
+      });
+      return {
+        httpStatus: 200,
+        headers: {
+          'content-type': formats[format].mediaType,
+          'content-disposition': `attachment; filename="audit-events-${exportId}.${format}"`,
+          link: `<${EXPORTS_PATH}/${exportId}>; rel="describedby"`,
+        },
+        stream: {
+          chunks: write(call, exportId, { format, filters, bounds }, leave),
+          async abandon() {
+            leave();
+            await brokenOff(call, exportId, { rows: 0, bytes: 0 });
+          },
+        },
+      };
+    } catch (error) {
+      leave();
+      throw error;
     }
   }
 
-  async function* write(call: AuthenticatedCall, exportId: string, wish: ExportWish): AsyncGenerator<string> {
+  async function* write(call: AuthenticatedCall, exportId: string, wish: ExportWish, leave: () => void): AsyncGenerator<string> {
     const digest = createHash('sha256');
     let [rows, bytes, complete] = [0, 0, false];
     const chunkOf = (text: string): string => {
@@ -94,16 +108,21 @@ export function auditExportRoutes({ review, readers, schemas, log }: AuditExport
         after = page.last;
         yield chunkOf(body(page.lines));
       }
+      if (rows !== wish.bounds.rows)
+        throw new Error(`the export was broken off: ${wish.bounds.rows} rows were there when it began, and ${rows} were found`);
       // Before the last byte: a reader who has the whole file knows that its end is on record.
       await readers.exportEnded(call, exportId, { complete: true, rows, bytes, sha256: digest.digest('hex') });
       complete = true;
     } finally {
-      if (!complete) {
-        await readers.exportEnded(call, exportId, { complete: false, rows, bytes }).catch((error: unknown) => {
-          log.warn({ err: error, exportId }, 'that an export was broken off could not be put on record');
-        });
-      }
+      leave();
+      if (!complete) await brokenOff(call, exportId, { rows, bytes });
     }
+  }
+
+  async function brokenOff(call: AuthenticatedCall, exportId: string, written: { rows: number; bytes: number }): Promise<void> {
+    await readers.exportEnded(call, exportId, { complete: false, ...written }).catch((error: unknown) => {
+      log.warn({ err: error, exportId }, 'that an export was broken off could not be put on record');
+    });
   }
 
   async function read(call: AuthenticatedCall): Promise<Answer> {
@@ -221,7 +240,15 @@ const exportHeaders = z.object({
 
 function csvOf(lines: string): string {
   const rows = lines.split('\n').map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
-  return csvLines(rows.map((row) => eventColumnNames.map((name) => row[name])));
+  return csvLines(rows.map((row) => eventColumnNames.map((name) => cellOf(row[name]))));
+}
+
+// Where a spreadsheet parts cells at semicolons or tabs, what follows one within a cell of ours begins a cell of its own.
+const withinACell = /([;\t\r\n]["' ]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+
+function cellOf(value: unknown): unknown {
+  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+  return typeof text === 'string' ? text.replace(withinACell, "$1'") : text;
 }
 
 /** RFC 4180. */

@@ -22,6 +22,13 @@ export interface AuthenticatedCall extends Call {
   readonly caller: Caller;
 }
 
+/** An answer of any length. */
+export interface AnswerStream {
+  readonly chunks: AsyncIterable<string>;
+  /** Called in place of reading, where nobody wants the chunks: a HEAD, or a caller who has hung up already. */
+  abandon(): Promise<void>;
+}
+
 /** What a resource answers; a body is sent as JSON, a file or a stream as it stands under the content type that its headers name. */
 export interface Answer {
   readonly httpStatus: number;
@@ -29,7 +36,7 @@ export interface Answer {
   readonly body?: unknown;
   readonly file?: Buffer;
   /** Taken no faster than the reader takes it. What it throws breaks the answer off: the reader sees that its end is missing. */
-  readonly stream?: AsyncIterable<string>;
+  readonly stream?: AnswerStream;
 }
 
 interface RouteParts {

@@ -8,7 +8,7 @@ import type { CallTraces } from './call-traces.js';
 import { clientAddress } from './client-address.js';
 import type { Gate } from './gate.js';
 import { bankError, Problem, problemDetails, toProblem } from './problem.js';
-import { pathPattern, refuseUnsoundRoutes, type Answer, type Call, type Route } from './route.js';
+import { pathPattern, refuseUnsoundRoutes, type Answer, type AnswerStream, type Call, type Route } from './route.js';
 import type { HttpLog } from './settings.js';
 
 interface RouterParts {
@@ -73,17 +73,23 @@ function textParameters(params: object): Record<string, string> {
 
 async function send(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
   response.status(httpStatus).set(headers);
-  if (stream !== undefined && response.req.method !== 'HEAD') {
-    await pipeline(Readable.from(stream), response).catch((error: unknown) => {
-      // Who hung up has nobody's fault on record.
-      if (!isHangUp(error)) throw error;
-    });
-    return;
-  }
+  if (stream !== undefined) return sendStream(response, stream);
   // `send` answers 304 to a reader who has this very file already.
   if (file !== undefined) response.send(file);
   else if (body === undefined) response.end();
   else response.json(body);
+}
+
+async function sendStream(response: Response, { chunks, abandon }: AnswerStream): Promise<void> {
+  if (response.req.method === 'HEAD' || response.destroyed) {
+    await abandon();
+    response.end();
+    return;
+  }
+  await pipeline(Readable.from(chunks), response).catch((error: unknown) => {
+    // Who hung up has nobody's fault on record.
+    if (!isHangUp(error)) throw error;
+  });
 }
 
 function isHangUp(error: unknown): boolean {

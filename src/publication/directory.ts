@@ -1,6 +1,6 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathOfOrigin, PublicationConflictError, type Publication } from './index.js';
 
 const NEWEST = 'newest.checkpoint';
@@ -52,12 +52,29 @@ export async function readPublished(
 ): Promise<{ readonly files: readonly PublishedFile[]; readonly found: number }> {
   if ((await stat(path)).isFile()) return { files: [{ where: path, note: await readFile(path, 'utf8') }], found: 1 };
   const names = (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.checkpoint'));
-  const bySize = names.toSorted((one, other) => sizeIn(other) - sizeIn(one));
-  const step = Math.max(1, Math.ceil(bySize.length / most));
-  const chosen = bySize.filter((_, index) => index % step === 0);
+  const step = Math.max(1, Math.ceil(names.length / most));
   const files: PublishedFile[] = [];
-  for (const name of chosen) files.push({ where: join(path, name), note: await readFile(join(path, name), 'utf8') });
+  for (const name of logsIn(names).flatMap((log) => chosenOf(log, step)))
+    files.push({ where: join(path, name), note: await readFile(join(path, name), 'utf8') });
   return { files, found: names.length };
+}
+
+/** The files of each log, by the folder that they stand in. */
+function logsIn(names: readonly string[]): string[][] {
+  const logs = new Map<string, string[]>();
+  for (const name of names) {
+    const log = logs.get(dirname(name)) ?? [];
+    log.push(name);
+    logs.set(dirname(name), log);
+  }
+  return [...logs.values()];
+}
+
+/** The pointer to the newest, the newest itself, and every so many of the others. */
+function chosenOf(log: readonly string[], step: number): string[] {
+  const bySize = log.toSorted((one, other) => sizeIn(other) - sizeIn(one));
+  const numbered = bySize.filter((name) => sizeIn(name) !== Infinity);
+  return [...bySize.filter((name) => sizeIn(name) === Infinity), ...numbered.filter((_, index) => index % step === 0)];
 }
 
 function sizeIn(name: string): number {

@@ -137,7 +137,7 @@ describe('a request whose good token does not allow it', () => {
       },
     ]);
     const reviewers = connectAudit({ databaseUrl: database.url, role: 'latchkey_auditor', institutionId: INSTITUTION });
-    const review = createAuditReview({ prisma: reviewers.prisma, atOnce: 1 });
+    const review = createAuditReview({ institutionId: INSTITUTION, prisma: reviewers.prisma, atOnce: 1 });
     const item = await review.listEvents({ filters: { institutionId: INSTITUTION, action: 'access.denied' }, limit: 1, after: null });
     await reviewers.close();
     expect(item).toMatchObject([{ actorId: 'agent-7' }]);

@@ -86,7 +86,9 @@ function verify(files: Readonly<Record<string, string>>, options: readonly strin
 
 const json = (text = '{}') => JSON.parse(text) as Evidence;
 interface Evidence {
-  records: { eventId: string; leafIndex: number; proof: string[] | null }[];
+  correlationId?: string;
+  institutionId: string;
+  records: { eventId: string; log: string | null; leafIndex: number; proof: string[] | null }[];
   logs: { checkpoint: string }[];
   workflow: { workflowId: string; runId: string; events: number; sha256: string };
 }
@@ -154,9 +156,47 @@ describe('the evidence on a request', () => {
       'the signature',
       () => withEvidence(({ logs }) => logs[0] && (logs[0].checkpoint = logs[0].checkpoint.replace(/.{8}\n$/, 'AAAAAAA=\n'))),
     ],
+    ['the log that a record is said to stand in', () => withEvidence(({ records }) => records[2] && (records[2].log = 'elsewhere'))],
+    [
+      'everything, and left the checkpoints out',
+      () => ({
+        ...withEvidence((evidence) => {
+          evidence.logs.length = 0;
+          for (const record of evidence.records) Object.assign(record, { log: 'x', leafIndex: 0, proof: [] });
+        }),
+        'records.ndjson': `${lines()
+          .map((line) => line.replace('"unlocked"', '"rejected"'))
+          .join('\n')}\n`,
+      }),
+    ],
+    ['the institution', () => withEvidence((evidence) => void (evidence.institutionId = 'another-bank'))],
+    ['the checkpoint that stands beside', () => ({ ...pack.files, 'checkpoint-1.note': pack.files['checkpoint-1.note'] + '\n' })],
   ])('is found out where somebody changed %s', (_what, files) => {
     const { status, output } = verify(files());
     expect([status, output]).toEqual([3, expect.stringMatching(/^FALSIFIED/)]);
+  });
+
+  it.each<[what: string, files: () => Record<string, string>]>([
+    ['no record', () => ({ ...withEvidence(({ records }) => (records.length = 0)), 'records.ndjson': '' })],
+    ['no correlationId', () => withEvidence((evidence) => void delete evidence.correlationId)],
+  ])('is no evidence with %s', (_what, files) => {
+    const { status, output } = verify(files());
+    expect([status, output]).toEqual([1, expect.stringMatching(/^cannot verify: the pack /)]);
+  });
+
+  it('is verified by a program that came from elsewhere, too', () => {
+    const { 'verify.mjs': _, ...files } = pack.files;
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-evidence-'));
+    folders.push(folder);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const { status } = spawnSync(process.execPath, ['evidence/verify.mjs', '--pack', folder, '--key', key], { encoding: 'utf8', env: {} });
+    expect(status).toBe(0);
+  });
+
+  it('says nothing to the terminal that verifies it', () => {
+    const escape = '\u001b[2J\u202eINTACT';
+    const { output } = verify(withEvidence((evidence) => void (evidence.institutionId = escape)));
+    expect([output.startsWith('FALSIFIED'), output.includes('\u001b'), output.includes('\u202e')]).toEqual([true, false, false]);
   });
 
   it('is found out where another key has signed', () => {

@@ -83,7 +83,9 @@ const seal = (database: TestDatabase): Promise<void> =>
     eventually(async () => expect(await createSealer({ prisma, origin: ORIGIN }).sealNext()).toMatchObject({ more: false, lagMs: 0 })),
   );
 const continueSealing = (database: TestDatabase): Promise<void> =>
-  withSealer(database, ({ prisma }) => continueLog({ prisma, link: () => ({ origin: `${ORIGIN}/2`, note: 'signed elsewhere' }) }));
+  withSealer(database, ({ prisma }) =>
+    continueLog({ prisma, link: () => ({ origin: `${ORIGIN}/2`, note: 'signed elsewhere', checkpoint: null }) }),
+  );
 
 describe('an audit log that was restored from a backup', () => {
   let latchkey: Latchkey;

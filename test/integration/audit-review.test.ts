@@ -45,7 +45,7 @@ beforeAll(async () => {
     [INSTITUTION],
   );
   await log.client.query('ANALYZE audit_event');
-  for (const reason of ['=HYPERLINK("http://x")', '+1', '-2', '@sum', '"quoted", and more', 'plain']) {
+  for (const reason of ['=HYPERLINK("http://x")', '+1', '-2', '@sum', '"quoted", and more', 'plain', "x;=cmd|'/c calc'!A1;y"]) {
     await audit.append(sample('customer.unlock.requested', { institutionId: INSTITUTION, reason, customerId: 'formula' }));
   }
   await audit.append(sample('customer.unlock.requested', { institutionId: OTHER, customerId: 'formula' }));
@@ -66,7 +66,7 @@ describe('an export', () => {
     const lines = reply.text.trimEnd().split('\n');
     const listed = auditEventPageSchema.parse((await read('/v1/audit/events?customerId=formula')).body);
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(listed.items.toReversed());
-    expect([reply.httpStatus, reply.headers['content-type'], lines.length]).toEqual([200, 'application/x-ndjson', 6]);
+    expect([reply.httpStatus, reply.headers['content-type'], lines.length]).toEqual([200, 'application/x-ndjson', 7]);
   });
 
   it('as CSV has the columns as its head, and keeps spreadsheets from reading a formula', async () => {
@@ -75,7 +75,15 @@ describe('an export', () => {
     expect(head).toBe(eventColumnNames.join(','));
     expect(reply.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     expect(reply.headers['content-disposition']).toMatch(/^attachment; filename="audit-events-[0-9a-f-]{36}\.csv"$/);
-    for (const cell of [`"'=HYPERLINK(""http://x"")"`, `'+1`, `'-2`, `'@sum`, `"""quoted"", and more"`, `plain`]) {
+    for (const cell of [
+      `"'=HYPERLINK(""http://x"")"`,
+      `'+1`,
+      `'-2`,
+      `'@sum`,
+      `"""quoted"", and more"`,
+      `plain`,
+      `x;'=cmd|'/c calc'!A1;y`,
+    ]) {
       expect(rows.filter((row) => row.includes(`,${cell},`))).toHaveLength(1);
     }
   });
@@ -88,9 +96,9 @@ describe('an export', () => {
       format: 'ndjson',
       filters: { customerId: 'formula', action: 'customer.unlock.requested' },
       exportedBy: { type: 'user', id: 'agent-7', name: 'Ann Agent' },
-      rows: 6,
-      sealedRows: 6,
-      rowsWritten: 6,
+      rows: 7,
+      sealedRows: 7,
+      rowsWritten: 7,
       bytes: Buffer.byteLength(reply.text),
       sha256: createHash('sha256').update(reply.text).digest('hex'),
     });
@@ -178,9 +186,32 @@ describe('an export', () => {
     await eventually(async () => expect((await read('/v1/audit/export?format=csv&customerId=formula')).httpStatus).toBe(200));
   }, 60_000);
 
-  it('asked for by HEAD is not made', async () => {
-    const reply = await door.send({ method: 'HEAD', path: '/v1/audit/export?format=csv', token });
-    expect([reply.httpStatus, reply.text]).toEqual([200, '']);
+  it('takes its turn before it is counted: of many asked for in one moment no more are under way than may be', async () => {
+    const replies = await Promise.all(Array.from({ length: 12 }, () => read('/v1/audit/export?format=csv&customerId=formula')));
+    const statuses = replies.map(({ httpStatus }) => httpStatus);
+    expect([new Set(statuses), statuses.includes(200)]).toEqual([new Set([200, 429]), true]);
+  });
+
+  it('asked for by HEAD is not made, and is on record as that', async () => {
+    for (let times = 0; times < 6; times += 1) {
+      const reply = await door.send({ method: 'HEAD', path: '/v1/audit/export?format=csv', token });
+      expect([reply.httpStatus, reply.text]).toEqual([200, '']);
+      expect(await manifest(idOf(reply.headers.link))).toMatchObject({ state: 'broken_off', rowsWritten: 0, sha256: null });
+    }
+  });
+
+  it('that finds fewer rows than were there when it began never ends as whole', async () => {
+    const losing: AuditReview = {
+      ...review,
+      exportPage: async (page) => (page.after === 0n ? review.exportPage({ ...page, limit: 3 }) : null),
+    };
+    const lossy = await openFrontDoor({ issuerUrl: issuer.url, audit, review: losing });
+    await expect(read('/v1/audit/export?format=ndjson&customerId=formula', lossy)).rejects.toThrow(/aborted|hang up|reset/i);
+    await lossy.close();
+    const { rows } = await log.client.query(
+      `SELECT metadata FROM audit_event WHERE action = 'audit.export_ended' ORDER BY position DESC LIMIT 1`,
+    );
+    expect(rows).toEqual([{ metadata: expect.objectContaining({ complete: false, rows: 3 }) }]);
   });
 
   it.each(['', '?format=xml', '?format=csv&limit=5', '?format=csv&from=yesterday'])('is refused with the query %j', async (query) => {

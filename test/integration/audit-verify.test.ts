@@ -8,7 +8,7 @@ import { verifyExitCodes } from '../../src/cli/audit-verify.js';
 import { connectAudit } from '../../src/audit/connection.js';
 import { continueLog } from '../../src/audit/continue-log.js';
 import { verifyInTransaction } from '../../src/audit/verify.js';
-import { openCheckpoint } from '../../src/proof/checkpoint.js';
+import { openCheckpoint, signCheckpoint } from '../../src/proof/checkpoint.js';
 import { signContinuation } from '../../src/proof/continuation.js';
 import { readVerifier, verifierKey } from '../../src/proof/signed-note.js';
 import { createDirectoryPublication } from '../../src/publication/directory.js';
@@ -34,6 +34,18 @@ afterAll(async () => {
 });
 
 const trusted = () => [readVerifier(verifierKey(log.signer))];
+
+it('a server whose clock shows another zone seals and verifies the same', async () => {
+  const log = await openSealedLog();
+  try {
+    await log.client.query(`ALTER ROLE ALL SET timezone = 'Asia/Kathmandu'`);
+    await log.record();
+    await log.seal();
+    expect(await log.check()).toMatchObject({ offences: [], vouchedFor: true });
+  } finally {
+    await log.close();
+  }
+}, 60_000);
 
 describe('an untouched log', () => {
   it('is intact, up to the newest checkpoint that stands outside the database', async () => {
@@ -159,6 +171,7 @@ describe('a log that continues another one after a restore', () => {
         prisma,
         link: (old) => ({
           origin: next,
+          checkpoint: null,
           note: signContinuation(
             { origin: next, continues: old.origin, published: lost, restored: old, reason: 'a disk' },
             restored.signer,
@@ -189,6 +202,34 @@ describe('a log that continues another one after a restore', () => {
       expect(forged.offences.map(({ kind }) => kind)).toContain('link');
       await close();
     } finally {
+      await restored.close();
+    }
+  }, 120_000);
+
+  it('gives the end of the old one a checkpoint, without which its last rows could never be proved', async () => {
+    const restored = await openSealedLog();
+    const { prisma, close } = connectAudit({ databaseUrl: restored.url, role: null });
+    try {
+      await restored.record();
+      await restored.seal();
+      await restored.record();
+      // Sealed, and the backup was taken before the sealer signed it.
+      while ((await restored.sealer.sealNext())?.more !== false);
+      const next = `${ORIGIN}/2`;
+      const link = { origin: next, continues: ORIGIN, published: null, reason: 'a disk' };
+      await continueLog({
+        prisma,
+        link: (old) => ({
+          origin: next,
+          checkpoint: signCheckpoint(old, restored.signer),
+          note: signContinuation({ ...link, restored: old }, restored.signer),
+        }),
+      });
+      const { rows } = await restored.client.query('SELECT size::int FROM audit_checkpoint WHERE tree_id = 0 ORDER BY size');
+      expect(rows).toEqual([{ size: 6 }, { size: 12 }]);
+      expect(await restored.check()).toMatchObject({ offences: [] });
+    } finally {
+      await close();
       await restored.close();
     }
   }, 120_000);

@@ -239,6 +239,7 @@ describe('after a restore from a backup', () => {
       link: (old) => ({
         origin: next,
         note: signContinuation({ origin: next, continues: old.origin, published: end, restored: old, reason: 'the disk failed' }, key),
+        checkpoint: signCheckpoint(old, key),
       }),
     });
     expect({ ...restored, rows }).toMatchObject({ origin, size: 2, rows: 1 });
@@ -260,7 +261,7 @@ describe('after a restore from a backup', () => {
 
   it('no new log begins where none was sealed', async () => {
     const { prisma } = connect(databaseUrl, null);
-    await expect(continueLog({ prisma, link: () => ({ origin: 'x', note: 'x' }) })).rejects.toThrow(NothingSealedError);
+    await expect(continueLog({ prisma, link: () => ({ origin: 'x', note: 'x', checkpoint: null }) })).rejects.toThrow(NothingSealedError);
   });
 
   it('a server that counts its transactions anew is noticed', async () => {

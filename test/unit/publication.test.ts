@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDirectoryPublication } from '../../src/publication/directory.js';
+import { createDirectoryPublication, readPublished } from '../../src/publication/directory.js';
 import { PublicationConflictError, publishTo } from '../../src/publication/index.js';
 import { createWebHookPublication } from '../../src/publication/web-hook.js';
 
@@ -53,6 +53,18 @@ describe('a directory of checkpoints', () => {
     await publication.publish({ origin: '..', size: 1, note: 'x' });
     await publication.publish({ origin: '../../escape', size: 1, note: 'x' });
     expect((await readdir(directory)).sort()).toEqual(['%2E%2E', '..%2F..%2Fescape']);
+  });
+
+  it('that holds very many is read with the newest of each log, however few that one has', async () => {
+    const publication = createDirectoryPublication(directory);
+    for (let size = 100; size < 140; size += 1) await publication.publish(checkpoint(size));
+    for (const size of [1, 2]) await publication.publish({ origin: 'second', size, note: `second ${size}` });
+    const { files, found } = await readPublished(directory, 5);
+    const notes = files.map((file) => file.note);
+    expect(found).toBe(44);
+    expect(notes.filter((text) => text === 'second 2')).toHaveLength(2);
+    expect(notes.filter((text) => text === note(139))).toHaveLength(2);
+    expect(notes.length).toBeLessThan(12);
   });
 
   it('that cannot be written to is told of', async () => {
