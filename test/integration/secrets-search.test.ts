@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
@@ -19,6 +19,9 @@ const hex = (): string => randomBytes(12).toString('hex');
 const secret = { client: `client-secret-${hex()}`, database: `database-password-${hex()}`, reference: `reference-key-${hex()}` };
 const payloadKey = randomBytes(32).toString('base64');
 const login = `search_${hex()}`;
+const reviewerLogin = `${login}_reviewer`;
+const notaryLogin = `${login}_notary`;
+const signingKey = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
 const person = `Person Nobody Asked For ${hex()}`;
 const said = {
   name: `Name ${hex()}`,
@@ -78,12 +81,13 @@ async function call(path: string, { method = 'GET', as, body, headers = {} }: Wi
 }
 
 const variables = (): Record<string, string> => {
-  const url = new URL(database.url);
-  url.username = login;
-  url.password = secret.database;
+  const as = (username: string): string => Object.assign(new URL(database.url), { username, password: secret.database }).href;
   return {
     ...{
-      DATABASE_URL: url.href,
+      DATABASE_URL: as(login),
+      AUDIT_DATABASE_URL: as(reviewerLogin),
+      SEAL_DATABASE_URL: as(notaryLogin),
+      AUDIT_SIGNING_KEY: signingKey,
       MIGRATE_DATABASE_URL: database.url,
       TEMPORAL_ADDRESS: testTemporal().address,
       TEMPORAL_NAMESPACE: namespace,
@@ -113,6 +117,8 @@ beforeAll(async () => {
   [database, issuer, bank] = await Promise.all([createTestDatabase(), startForeignIssuer(), startTelltaleBank(person)]);
   pool = new pg.Pool({ connectionString: database.url, max: 2 });
   await pool.query(`CREATE ROLE ${login} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_app`);
+  await pool.query(`CREATE ROLE ${reviewerLogin} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_auditor`);
+  await pool.query(`CREATE ROLE ${notaryLogin} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_sealer`);
   const setup = startLatchkeyProcess(['temporal', 'setup'], variables());
   processes.push(setup);
   expect(await setup.exitCode()).toBe(0);
@@ -122,11 +128,12 @@ beforeAll(async () => {
   api = await start('api');
   [, apiUrl = ''] = await api.says(/"url":"([^"]+)"[^\n]*the front door listens/);
   await worker.says(/the worker polls/);
+  await (await start('sealer')).says(/the sealer polls/);
 }, 240_000);
 
 afterAll(async () => {
   await Promise.all(processes.map((each) => each.end('SIGKILL')));
-  await pool.query(`DROP OWNED BY ${login}; DROP ROLE ${login}`);
+  await pool.query(`DROP OWNED BY ${login}, ${reviewerLogin}, ${notaryLogin}; DROP ROLE ${login}, ${reviewerLogin}, ${notaryLogin}`);
   await pool.end();
   await connection.close();
   await Promise.all([bank.close(), issuer.stop(), database.drop()]);
@@ -192,6 +199,13 @@ describe('every flow', () => {
     ]) {
       expect((await call(path, { as: user })).status).toBe(200);
     }
+    for (const format of ['csv', 'ndjson']) {
+      const reply = await call(`/v1/audit/export?format=${format}&customerId=${customer('good')}`, { as: user });
+      expect([reply.status, reply.text.includes(customerMark)]).toEqual([200, true]);
+    }
+    await eventually(async () => expect((await call('/v1/audit/checkpoint', { as: user })).status).toBe(200));
+    const [row] = (await pool.query<{ id: string }>('SELECT correlation_id AS id FROM audit_event WHERE outcome IS NOT NULL LIMIT 1')).rows;
+    expect((await call(`/v1/audit/unlocks/${row?.id ?? ''}/evidence`, { as: user })).status).toBe(200);
     for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs', '/docs/errors']) await call(path);
   });
 
@@ -271,6 +285,7 @@ const secrets = (): Mark[] => [
   { what: 'the password of the database', value: secret.database },
   { what: 'the key of references', value: secret.reference },
   { what: 'the key of payloads', value: payloadKey },
+  { what: 'the key that signs checkpoints', value: signingKey },
 ];
 const ofTheBank = (): Mark => ({ what: "what the bank said of the customer's person", value: person });
 const ofPeople = (): Mark[] => [
@@ -316,7 +331,15 @@ describe('no secret, and of people nothing that does not belong there, stands', 
     // What the bank writes in an error is kept as it came, and what a reviewer filtered for.
     expect([...places].filter((column) => !own.includes(column)).toSorted()).toEqual(['metadata', 'upstream_message']);
     const filters = rows.filter(({ row }) => findMarks(JSON.stringify(row.metadata), ofPeople()).length > 0);
-    expect(new Set(filters.map(({ row }) => row.action))).toEqual(new Set(['audit.viewed']));
+    expect(new Set(filters.map(({ row }) => row.action))).toEqual(new Set(['audit.viewed', 'audit.exported']));
+  });
+
+  it('in the checkpoints that are published', async () => {
+    const folder = join(dataDir, 'checkpoints');
+    const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.checkpoint'));
+    const notes = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+    expect(notes.length).toBeGreaterThan(1);
+    expect(findMarks(notes.join('\n'), [...secrets(), ...ofPeople()])).toEqual([]);
   });
 
   it('in the URLs that the bank was asked under, but for the customer it was asked about', () => {

@@ -130,15 +130,11 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const queue = wishes.forProcesses === true ? taskQueue : (wishes.taskQueue ?? uniqueTaskQueue());
   const temporalSettings = { address: wishes.temporalAddress ?? address, namespace, tls: undefined, apiKey: undefined };
   const direct = async (url: string): Promise<string> => url;
-  const connect = async (way: (url: string) => Promise<string>) =>
-    connectInstitutions({ databaseUrl: await way(database.url), role: 'latchkey_app', institutionIds });
-  const apiAudit = await connect(wishes.apiDatabaseUrl ?? direct);
-  const workerAudit = await connect(wishes.workerDatabaseUrl ?? direct);
-  const reviewAudit = connectInstitutions({
-    databaseUrl: await (wishes.apiDatabaseUrl ?? direct)(database.url),
-    role: 'latchkey_auditor',
-    institutionIds,
-  });
+  const apiDatabaseUrl = await (wishes.apiDatabaseUrl ?? direct)(database.url);
+  const workerDatabaseUrl = await (wishes.workerDatabaseUrl ?? direct)(database.url);
+  const apiAudit = connectInstitutions({ databaseUrl: apiDatabaseUrl, role: 'latchkey_app', institutionIds });
+  const workerAudit = connectInstitutions({ databaseUrl: workerDatabaseUrl, role: 'latchkey_app', institutionIds });
+  const reviewAudit = connectInstitutions({ databaseUrl: apiDatabaseUrl, role: 'latchkey_auditor', institutionIds });
   const auditLog = createAuditLogByInstitution({ connections: apiAudit });
   const review = createAuditReviewByInstitution({ connections: reviewAudit });
   const settingsOf = (bank: Sandbox): UpstreamSettings => ({
