@@ -40,7 +40,7 @@ export async function fetchAuditFile({ config, path, out, say, stderr }: FetchPa
       done(null, chunk);
     },
   });
-  let said = '';
+  let said: string;
   try {
     // Never over a file that is there: an export is evidence.
     await pipeline(Readable.from(response.body), counted, createWriteStream(draft, { flags: 'wx', mode: 0o600 }));

@@ -170,7 +170,7 @@ describe('the evidence on a request', () => {
       }),
     ],
     ['the institution', () => withEvidence((evidence) => void (evidence.institutionId = 'another-bank'))],
-    ['the checkpoint that stands beside', () => ({ ...pack.files, 'checkpoint-1.note': pack.files['checkpoint-1.note'] + '\n' })],
+    ['the checkpoint that stands beside', () => ({ ...pack.files, 'checkpoint-1.note': `${pack.files['checkpoint-1.note'] ?? ''}\n` })],
   ])('is found out where somebody changed %s', (_what, files) => {
     const { status, output } = verify(files());
     expect([status, output]).toEqual([3, expect.stringMatching(/^FALSIFIED/)]);
@@ -178,7 +178,7 @@ describe('the evidence on a request', () => {
 
   it.each<[what: string, files: () => Record<string, string>]>([
     ['no record', () => ({ ...withEvidence(({ records }) => (records.length = 0)), 'records.ndjson': '' })],
-    ['no correlationId', () => withEvidence((evidence) => void delete evidence.correlationId)],
+    ['no correlationId', () => withEvidence((evidence) => delete evidence.correlationId)],
   ])('is no evidence with %s', (_what, files) => {
     const { status, output } = verify(files());
     expect([status, output]).toEqual([1, expect.stringMatching(/^cannot verify: the pack /)]);
