@@ -25,6 +25,8 @@ const EXIT_INTACT = 0;
 /** Rows that are verified after a checkpoint that is trusted already. */
 const SINCE_ROWS = 10_000;
 const PACKS = 50;
+/** Who must hold the whole log in memory dies of this. */
+const SMALL_HEAP = ['--max-old-space-size=96'];
 
 const program = new Command('npm run bench:audit --')
   .description('Measures sealing, verifying, exporting and proving on an audit log of so many rows.')
@@ -77,7 +79,7 @@ async function measure(house: Stack): Promise<void> {
 
   const env = { DATABASE_URL: house.databaseUrl, LOG_LEVEL: 'warn' };
   const verify = (...more: string[]): Promise<MeasuredRun> =>
-    runMeasured([LATCHKEY, 'audit', 'verify', '--checkpoints', published, '--key', verifierKey(signer), ...more], env);
+    runMeasured([...SMALL_HEAP, LATCHKEY, 'audit', 'verify', '--checkpoints', published, '--key', verifierKey(signer), ...more], env);
   for (const [what, count, options] of [
     ['latchkey audit verify', rows, []],
     [`latchkey audit verify --since, ${SINCE_ROWS} rows`, SINCE_ROWS, ['--since', join(published, 'since.checkpoint')]],
@@ -89,7 +91,12 @@ async function measure(house: Stack): Promise<void> {
     table.push([what, run.seconds, count, 'rows', run.peakMemoryBytes]);
   }
 
-  const subject = await startSubject('apart', { stack: house, databaseUrl: house.databaseUrl, cpuProfileDir: null });
+  const subject = await startSubject('apart', {
+    stack: house,
+    databaseUrl: house.databaseUrl,
+    cpuProfileDir: null,
+    nodeOptions: SMALL_HEAP,
+  });
   const headers = { authorization: `Bearer ${house.token}` };
   try {
     for (const format of ['ndjson', 'csv']) {

@@ -12,6 +12,8 @@ interface SubjectParts {
   /** Where its audit rows go: the stack's Postgres, or something that listens in on the way there. */
   readonly databaseUrl: string;
   readonly cpuProfileDir: string | null;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
 }
 
 // As it ships.
@@ -66,10 +68,16 @@ interface Start {
 
 let started = 0;
 
-function start(name: string, { args, env, ready }: Start, { stack, cpuProfileDir }: SubjectParts): Promise<ChildProgram> {
+function start(name: string, { args, env, ready }: Start, { stack, cpuProfileDir, nodeOptions = [] }: SubjectParts): Promise<ChildProgram> {
   const profiling = cpuProfileDir === null ? [] : ['--cpu-prof', '--cpu-prof-dir', join(cpuProfileDir, name)];
   started += 1;
-  return startChild({ name, args: [...profiling, ...args], env, ready, logFile: join(stack.directory, `${started}-${name}.log`) });
+  return startChild({
+    name,
+    args: [...nodeOptions, ...profiling, ...args],
+    env,
+    ready,
+    logFile: join(stack.directory, `${started}-${name}.log`),
+  });
 }
 
 /** One environment for all: nothing is left to be embedded, everything else is as it ships. */
