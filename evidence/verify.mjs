@@ -127,7 +127,9 @@ function holdAgainst(path, keys, logs) {
   }
   const { origin, size, root } = checkpointIn(text);
   const own = logs.get(origin);
-  if (own == null || own.size !== size) doubts.push(`${path} is of another log or size (${origin}, ${size}): it vouches for nothing here`);
+  if (own == null) doubts.push(`${path} is of another log (${origin}): it vouches for nothing here`);
+  else if (own.size !== size)
+    doubts.push(`${path} is of ${size} leaves, and the pack's checkpoint of ${own.size}: take the one that was published for that size`);
   else if (!own.root.equals(root)) offences.push(`${path} has another root for ${size} leaves of ${origin}: there were two logs`);
 }
 

@@ -35,10 +35,12 @@ export function casePage({ correlationId, institutionId, madeAt, madeFor, events
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Unlock request ${escaped(correlationId)}</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1c2733; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c2733; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #d5dce3; overflow-wrap: anywhere; }
 .facts th { width: 10rem; font-weight: 600; }
+.events :is(th, td):is(:nth-child(-n + 3), :last-child) { white-space: nowrap; overflow-wrap: normal; }
+.events td:is(:nth-child(4), :nth-child(5)) { min-width: 9rem; overflow-wrap: break-word; }
 code { font-size: .85em; }
 </style>
 </head>
@@ -48,7 +50,7 @@ code { font-size: .85em; }
 ${facts.map(([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value ?? '\u2013')}</td></tr>`).join('\n')}
 </table>
 <h2>What happened</h2>
-<table>
+<table class="events">
 <thead><tr><th scope="col">At (UTC)</th><th scope="col">What</th><th scope="col">Result</th><th scope="col">The bank</th><th scope="col">Who</th><th scope="col">More</th><th scope="col">Leaf</th></tr></thead>
 <tbody>
 ${rows}
