@@ -1,8 +1,9 @@
 import type { AttemptResult } from '../src/domain/attempt.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import type { LockStatus, StatusFlags } from '../src/domain/lock-status.js';
+import type { OperationTrace } from '../src/domain/out-of-band.js';
 import type { Outcome, Proposal, Settlement } from '../src/domain/outcome.js';
-import type { UnlockRequest } from '../src/domain/unlock-request.js';
+import type { UnlockRequest, UnlockSubject } from '../src/domain/unlock-request.js';
 
 /** What an execution is told about its place in the sequence of tries. */
 export interface Turn {
@@ -69,6 +70,9 @@ export interface ClosedExecution {
   /** As its search attributes tell; null where they do not. */
   readonly outcome: string | null;
   readonly attempts: number | null;
+  readonly runId: string;
+  /** Events of its history. */
+  readonly historyLength: number;
 }
 
 export interface ClosedExecutionsQuery {
@@ -87,6 +91,8 @@ export type ExecutionState =
   | { readonly kind: 'running' }
   | {
       readonly kind: 'closed';
+      /** What was done to it by others than its worker, oldest first. */
+      readonly operations: readonly OperationTrace[];
       /** In Temporal's words: `completed`, `terminated`, `timed_out`, … */
       readonly closedAs: string;
       /** RFC 3339 */
@@ -106,6 +112,10 @@ export interface Executions {
     query: ClosedExecutionsQuery,
   ): Promise<{ readonly executions: readonly ClosedExecution[]; readonly nextPageToken: string | null }>;
   stateOf(correlationId: string): Promise<ExecutionState>;
+  /** What was done to one run of a workflow by others than its worker, oldest first; nothing where it is gone. */
+  operationsOn(correlationId: string, runId: string): Promise<readonly OperationTrace[]>;
+  /** Running workflows of which somebody paused an activity, some hundred at most. */
+  listPaused(): Promise<readonly { readonly correlationId: string; readonly operations: readonly OperationTrace[] }[]>;
 }
 
 /** How far the comparison of closed workflows with the audit log has come. */
@@ -135,6 +145,14 @@ export interface ReconcilerProgress {
   readonly scannedTo: string;
 }
 
+/** Whom to look after, some time after an unlock. */
+export interface RelockWatch extends UnlockSubject {
+  /** Milliseconds from the unlock on. */
+  readonly afterMs: number;
+  /** How often the bank is asked in vain before the watch ends without an answer. */
+  readonly tries: number;
+}
+
 /** Everything that a workflow may ask for. Each may run again at any time; each first reads what is on record. */
 export interface Activities {
   /** Records the request, reads the lock status and records what it found. */
@@ -145,6 +163,8 @@ export interface Activities {
   recordOutcome(request: UnlockRequest, proposal: Proposal, turn: Turn): Promise<UnlockResult>;
   /** Reads the lock status for somebody who only wants to look; records nothing. */
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
+  /** Looks whether a customer who was unlocked is locked again, and records it. */
+  checkRelock(watch: RelockWatch): Promise<LockStatus | 'unknown'>;
   /** Goes through the workflows that have closed; suspects are those that did not complete, or of which the audit log tells otherwise. */
   compareWithTemporal(progress: ComparisonProgress): Promise<Suspects<ComparisonProgress>>;
   /** Goes through the audit log from a position on; suspects are those that began long ago and have no end. */

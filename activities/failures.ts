@@ -77,6 +77,12 @@ export function tryBankAgain(what: string, answer: BankAnswer, failures: number,
   return tryAgain({ type: failureTypes.bank, message: `${what}: ${inWords(answer)}`, delayMs: waitMs(wait, budget, Math.random()) });
 }
 
+/** The same where Temporal's own retry policy says when, unless the bank says so itself. */
+export function askBankAgain(what: string, answer: BankAnswer): ApplicationFailure {
+  const nextRetryDelay = answer.retryAfterMs === null ? {} : { nextRetryDelay: answer.retryAfterMs };
+  return ApplicationFailure.create({ type: failureTypes.bank, message: `${what}: ${inWords(answer)}`, ...nextRetryDelay });
+}
+
 /** The time of an execution was up before the audit log had answered. */
 export class RecordingOverdueError extends Error {
   override readonly name = 'RecordingOverdueError';

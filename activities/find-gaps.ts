@@ -1,11 +1,14 @@
 import { log } from '@temporalio/activity';
 import type { AuditLog } from '../src/audit/audit-log.js';
+import type { Observer } from '../src/domain/observer.js';
 import type { ClosedExecution, ComparisonProgress, Executions, Suspects } from './contract.js';
 import type { Execution } from './execution.js';
+import { tellPauses } from './out-of-band.js';
 
 interface Parts {
   readonly audit: AuditLog;
   readonly executions: Executions;
+  readonly observer: Observer;
   readonly reconciler: { readonly afterMs: number; readonly openAfterMs: number };
 }
 
@@ -14,10 +17,13 @@ const BUDGET_MS = 20_000;
 const ENOUGH_FOUND = 200;
 /** Beginnings that one statement looks at. */
 const SLICE = 2_000;
+/** What an unlock leaves whose first PUT succeeded: nothing that is done to a workflow leaves fewer. */
+const CLEAN_HISTORY_EVENTS = 9;
+const HISTORIES_AT_ONCE = 10;
 
 /** Goes through the workflows that have closed since the last time, page by page, and holds them against the audit log. */
 export async function compareWithTemporal(
-  { audit, executions, reconciler }: Parts,
+  { audit, executions, observer, reconciler }: Parts,
   progress: ComparisonProgress,
   execution: Execution,
 ): Promise<Suspects<ComparisonProgress>> {
@@ -27,9 +33,10 @@ export async function compareWithTemporal(
   // A token that the server takes no more must not hold up the rest: the second try begins the stretch anew.
   let pageToken = execution.activityAttempt === 1 ? (under?.pageToken ?? null) : null;
   const found = new Set<string>();
+  if (under === null) await tellPauses({ audit, executions, observer }, execution);
   do {
     const page = await executions.listClosed({ since: comparedUntil, until, pageToken });
-    for (const correlationId of await suspectsAmong(audit, page.executions)) found.add(correlationId);
+    for (const correlationId of await suspectsAmong({ audit, executions }, page.executions)) found.add(correlationId);
     pageToken = page.nextPageToken;
   } while (pageToken !== null && goesOn(execution, found));
   const correlationIds = [...found];
@@ -45,16 +52,34 @@ function fromWhere(progress: ComparisonProgress, logNumber: number | null): Comp
   return { comparedUntil: null, under: null };
 }
 
-async function suspectsAmong(audit: AuditLog, closed: readonly ClosedExecution[]): Promise<string[]> {
+async function suspectsAmong(
+  { audit, executions }: Pick<Parts, 'audit' | 'executions'>,
+  closed: readonly ClosedExecution[],
+): Promise<string[]> {
+  const operated = await operatedAmong(executions, closed);
   const endings = await audit.endingsOf(closed.map(({ correlationId }) => correlationId));
   const endingOf = new Map(endings.map((ending) => [ending.correlationId, ending]));
   return closed
     .filter(({ correlationId, completed, outcome, attempts }) => {
+      if (operated.has(correlationId)) return true;
       const ending = endingOf.get(correlationId);
       if (!completed || ending === undefined) return true;
       return (outcome !== null && outcome !== ending.outcome) || (attempts !== null && attempts !== ending.attempts);
     })
     .map(({ correlationId }) => correlationId);
+}
+
+/** Those to which somebody did something; a workflow that did not complete is looked into anyway. */
+async function operatedAmong(executions: Executions, closed: readonly ClosedExecution[]): Promise<ReadonlySet<string>> {
+  const left = closed.filter(({ completed, historyLength }) => completed && historyLength > CLEAN_HISTORY_EVENTS).values();
+  const found = new Set<string>();
+  const lookInto = async (): Promise<void> => {
+    for (const { correlationId, runId } of left) {
+      if ((await executions.operationsOn(correlationId, runId)).length > 0) found.add(correlationId);
+    }
+  };
+  await Promise.all(Array.from({ length: HISTORIES_AT_ONCE }, lookInto));
+  return found;
 }
 
 /** Goes through what began in the audit log, slice by slice. */

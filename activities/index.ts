@@ -1,6 +1,7 @@
 import type { Pace } from '../src/audit/pace.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { checkLockStatus } from './check-lock-status.js';
+import { checkRelock } from './check-relock.js';
 import type { Activities, Turn } from './contract.js';
 import { execute, type Execution } from './execution.js';
 import { asFailure, asReconcilerFailure } from './failures.js';
@@ -55,6 +56,7 @@ export function createActivities(parts: ActivityParts): Activities {
     recordOutcome: (request, proposal, turn) =>
       unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),
     readLockStatus: (query) => readLockStatus(parts.upstream, query),
+    checkRelock: (watch) => reconcilerStep((execution) => checkRelock(parts, watch, execution)),
     compareWithTemporal: (progress) => reconcilerStep((execution) => compareWithTemporal(parts, progress, execution)),
     findOpenRequests: (scannedTo) => reconcilerStep((execution) => findOpenRequests(parts, scannedTo, execution)),
     reconcileRequests: (correlationIds) => reconcilerStep((execution) => reconcileRequests(parts, correlationIds, execution)),

@@ -10,6 +10,7 @@ import type { Upstream } from '../src/upstream/index.js';
 import type { Executions, ExecutionState } from './contract.js';
 import type { Execution } from './execution.js';
 import { closeOpenAttempts } from './in-flight.js';
+import { tellOutOfBand } from './out-of-band.js';
 import { createRecorder, type Recorder } from './recorder.js';
 import { settleRequest } from './settlement.js';
 
@@ -74,6 +75,7 @@ export async function reconcileRequest(parts: ReconcilerParts, correlationId: st
     activityAttempt: execution.activityAttempt,
     recordedBy: RECONCILER,
   });
+  if (state.kind === 'closed') await tellOutOfBand(parts, { operations: state.operations, events, recorder });
   const found: Case = { correlationId, state, events, subject, recorder };
   if (open) {
     const differs = onRecord !== null && request !== null && !sameSubject(onRecord, request);

@@ -2,11 +2,13 @@ import type { AuditLog } from '../src/audit/audit-log.js';
 import { AuditConflictError } from '../src/audit/audit-log.js';
 import { auditEventId } from '../src/audit/event-id.js';
 import type { AttemptResult } from '../src/domain/attempt.js';
-import type { AuditAction, JsonObject, NewAuditEvent } from '../src/domain/audit-event.js';
+import { recordableMessage, type AuditAction, type JsonObject, type NewAuditEvent } from '../src/domain/audit-event.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import { diagnose } from '../src/domain/diagnosis.js';
 import { flagsAsJson } from '../src/domain/lock-status.js';
 import type { ReconcilerFinding } from '../src/domain/observer.js';
+import { driftAsJson } from '../src/domain/bank-drift.js';
+import type { OperationTrace } from '../src/domain/out-of-band.js';
 import type { RECONCILER } from '../src/domain/reconciliation.js';
 import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest, UnlockSubject } from '../src/domain/unlock-request.js';
@@ -45,6 +47,16 @@ export interface Recorder {
    * @returns false where it was on record already
    */
   reconciled(finding: ReconcilerFinding, attempt: number | null, metadata: JsonObject): Promise<boolean>;
+  /**
+   * Records what was found some time after the unlock.
+   * @returns false where it was on record already
+   */
+  relockChecked(reading: StatusReading, afterMs: number): Promise<boolean>;
+  /**
+   * Records what somebody did directly in Temporal; once for each operation.
+   * @returns false where it was on record already
+   */
+  outOfBand(trace: OperationTrace): Promise<boolean>;
   read(): Promise<{ readonly record: UnlockRecord; readonly readAt: Date }>;
 }
 
@@ -134,6 +146,15 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockS
       const key = attempt === null ? finding : `${finding}/${attempt}`;
       return (await write('customer.unlock.reconciled', key, { attempt, metadata: { finding, ...about } })) === 'written';
     },
+    async relockChecked(reading, afterMs) {
+      const { metadata, ...columns } = readingColumns(reading);
+      return (await write('customer.unlock.relock_checked', 'once', { ...columns, metadata: { ...metadata, afterMs } })) === 'written';
+    },
+    async outOfBand({ operation, key, at, runId, identity, reason }) {
+      // No column names who it was: nobody has verified it.
+      const told = { operation, identity: recordableMessage(identity), reason: recordableMessage(reason) };
+      return (await write('operator.out_of_band', key, { occurredAt: new Date(at), runId, metadata: told })) === 'written';
+    },
     async read() {
       const { events, readAt } = await audit.eventsOf(correlationId, institutionId);
       const record = unlockRecord(events);
@@ -155,12 +176,14 @@ function answerColumns(answer: BankAnswer): Partial<NewAuditEvent> {
       meaning: answer.meaning,
       ...(answer.reason === null ? {} : { reason: answer.reason }),
       ...(answer.retryAfterMs === null ? {} : { retryAfterMs: answer.retryAfterMs }),
+      ...driftAsJson(answer.drift),
     },
   };
 }
 
 function readingColumns(reading: StatusReading): Partial<NewAuditEvent> {
   if (reading.kind === 'unread') return { lockStatus: 'unknown', ...answerColumns(reading.answer) };
-  const { lockStatus, httpStatus, durationMs, flags } = reading;
-  return { lockStatus, httpStatus, durationMs, metadata: { flags: flagsAsJson(flags), diagnosis: diagnose(flags) } };
+  const { lockStatus, httpStatus, durationMs, flags, drift } = reading;
+  const metadata = { flags: flagsAsJson(flags), diagnosis: diagnose(flags), ...driftAsJson(drift) };
+  return { lockStatus, httpStatus, durationMs, metadata };
 }

@@ -1,11 +1,16 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
-import { CancellationScope, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { CancellationScope, ParentClosePolicy, setCurrentDetails, startChild, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CheckReport, SendReport, UnlockResult, UnrecordedAnswer } from '../activities/contract.js';
 import type { Proposal } from '../src/domain/outcome.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { runStep, type GivenUp } from './step.js';
+import { watchRelock } from './watch-relock.js';
 
 const unlockOutcome = defineSearchAttributeKey('UnlockOutcome', 'KEYWORD');
+const ofCorrelationId = defineSearchAttributeKey('CorrelationId', 'KEYWORD');
+const ofInstitutionId = defineSearchAttributeKey('InstitutionId', 'KEYWORD');
+/** An hour or so, as it backs off. */
+const RELOCK_TRIES = 12;
 const unlockAttempts = defineSearchAttributeKey('UnlockAttempts', 'INT');
 
 /**
@@ -30,8 +35,29 @@ export async function unlockCustomer(request: UnlockRequest): Promise<UnlockResu
       { key: unlockAttempts, value: result.attempts },
     ]);
     setCurrentDetails(`**${result.outcome}** after ${result.attempts} attempt(s); verification: ${result.verification ?? 'none needed'}`);
+    if (result.outcome === 'unlocked') await lookAfter(request);
     return result;
   });
+}
+
+/** Has a workflow of its own look later, where that is wished: this one ends now. */
+async function lookAfter({ correlationId, institutionId, customerId, relockWatchMs = null }: UnlockRequest): Promise<void> {
+  if (relockWatchMs === null) return;
+  try {
+    await startChild(watchRelock, {
+      workflowId: `relock-watch-${correlationId}`,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      args: [{ correlationId, institutionId, customerId, afterMs: relockWatchMs, tries: RELOCK_TRIES }],
+      typedSearchAttributes: [
+        { key: ofCorrelationId, value: correlationId },
+        { key: ofInstitutionId, value: institutionId },
+      ],
+      staticSummary: `Look after ${correlationId}`,
+    });
+  } catch (error) {
+    // After a reset one looks already.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 interface Ending {

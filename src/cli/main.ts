@@ -117,7 +117,7 @@ program
   .description('the sealer of the audit log alone: signs and publishes what was recorded')
   .action(() =>
     serve('sealer', async (parts) => {
-      installRuntime(parts.log);
+      installRuntime(parts);
       let polls = () => false;
       const { observer } = await startMonitoring({ ...parts, workerPolls: () => polls() });
       const sealer = await startSealerPart({ ...parts, observer });

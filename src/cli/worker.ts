@@ -1,4 +1,4 @@
-import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogMetadata, type RuntimeOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
 import { createAuditLogByInstitution, type InstitutionConnections } from '../audit/by-institution.js';
@@ -12,6 +12,7 @@ import { createExecutions } from '../temporal/reconciler-executions.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
 import { createUpstreamByInstitution } from '../upstream/by-institution.js';
 import type { Closers } from './closers.js';
+import { tellingDrift } from './drift-log.js';
 import { startMonitoring } from './monitoring.js';
 import { bankSettings, dataConverter, openInstitutions, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
 import { stopTimes } from './stopping.js';
@@ -32,9 +33,10 @@ export interface WorkerPart extends LatchkeyWorker {
  * @throws where Temporal cannot be reached, the workflows cannot be loaded, or `METRICS_PORT` is taken
  */
 export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<WorkerPart> {
-  installRuntime(log);
+  installRuntime({ config, log });
   let polls = () => false;
-  const { observer } = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
+  const monitoring = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
+  const observer = tellingDrift(monitoring.observer, log);
   const connections = openInstitutions({ config, log, closers });
   const institutions = institutionsOf(config);
   const upstream = createUpstreamByInstitution(bankSettings(config, observer));
@@ -80,14 +82,28 @@ function pacesOf(institutions: readonly Institution[], connections: InstitutionC
   return (institutionId) => byInstitution.get(institutionId);
 }
 
-/** Temporal's own log through ours; signals are for the composition root, which stops everything in order. */
-export function installRuntime(log: Logger): void {
+/** Temporal's own log through ours, and its own metrics on a port of theirs; signals are for the composition root, which stops everything in order. */
+export function installRuntime({ config, log }: Pick<WorkerParts, 'config' | 'log'>): void {
+  const { HOST, TEMPORAL_SDK_METRICS_PORT: port } = config;
+  const bindAddress = `${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
-  Runtime.install({
+  const options: RuntimeOptions = {
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]](metaInShort(meta), message)),
-    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
-  });
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+      // Names and units as Prometheus would have them.
+      ...(port !== undefined && {
+        metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true } },
+      }),
+    },
+  };
+  try {
+    Runtime.install(options);
+  } catch (error) {
+    if (port === undefined) throw error;
+    throw new Error(`port ${port} on ${HOST} cannot be had: set TEMPORAL_SDK_METRICS_PORT to another`, { cause: error });
+  }
 }
 
 /** Where and what, without the texts of errors: a failure's text may quote what was sent. */

@@ -1,3 +1,4 @@
+import type { BankDrift } from './bank-drift.js';
 import type { Meaning } from './meaning.js';
 
 /** What the bank answered to one call, read by the table of `classification`; nothing of the body but its code and message. */
@@ -10,4 +11,6 @@ export interface BankAnswer {
   readonly reason: string | null;
   readonly retryAfterMs: number | null;
   readonly durationMs: number;
+  /** In what it was otherwise than answers are known to be; absent: in nothing. */
+  readonly drift?: readonly BankDrift[];
 }

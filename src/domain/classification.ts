@@ -82,6 +82,11 @@ export function createClassifier(overrides: readonly ClassificationRule[] = []):
   };
 }
 
+/** Every error code that the table names, whatever its status. */
+export function namedCodes(overrides: readonly ClassificationRule[] = []): ReadonlySet<string> {
+  return new Set([...publishedRules, ...overrides].flatMap(({ code }) => code ?? []));
+}
+
 function key(httpStatus: number | string, code: string | null): string {
   return code === null ? String(httpStatus) : `${httpStatus} ${code}`;
 }

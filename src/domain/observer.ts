@@ -1,5 +1,8 @@
 import type { AttemptResult } from './attempt.js';
 import type { AuditAction } from './audit-event.js';
+import type { BankDrift } from './bank-drift.js';
+import type { LockStatus } from './lock-status.js';
+import type { OutOfBandOperation } from './out-of-band.js';
 import type { Outcome } from './outcome.js';
 
 export const bankEndpoints = ['unlock', 'status', 'token'] as const;
@@ -39,6 +42,16 @@ export const reconcilerFindings = [
 ] as const;
 export type ReconcilerFinding = (typeof reconcilerFindings)[number];
 
+/** One answer of the front door. */
+export interface RequestAnswered {
+  readonly method: string;
+  /** The route's pattern; `none` where no route is meant. */
+  readonly route: string;
+  readonly httpStatus: number;
+  /** From the first byte of the request to the last one of the answer, or until the caller hung up. */
+  readonly durationMs: number;
+}
+
 /** `row`: an audit event of its own; `summary`: beyond the rate of those, told by one row a minute; `lost`: the row could not be written. */
 export const denialRecords = ['row', 'summary', 'lost'] as const;
 export type DenialRecord = (typeof denialRecords)[number];
@@ -58,9 +71,16 @@ export interface Observer {
   attemptFinished(result: AttemptResult): void;
   requestCompleted(outcome: Outcome): void;
   bankCalled(call: BankCallMade): void;
+  /** An answer of the bank was otherwise than answers are known to be. */
+  bankDrifted(endpoint: BankEndpoint, drift: BankDrift): void;
   auditWritten(write: AuditWriteDone): void;
   reconcilerFound(finding: ReconcilerFinding): void;
   accessDenied(denial: AccessDenied): void;
+  requestAnswered(request: RequestAnswered): void;
+  /** Some time after an unlock it was looked whether the customer is locked again. */
+  relockChecked(found: LockStatus | 'unknown'): void;
+  /** Something was done to an unlock directly in Temporal; told once, with its row. */
+  operatedOutOfBand(operation: OutOfBandOperation): void;
   /** One step of the seal. */
   auditSealed(step: { readonly rows: number; readonly lagMs: number }): void;
   checkpointPublished(): void;
@@ -73,9 +93,13 @@ export const silentObserver: Observer = {
   attemptFinished: () => undefined,
   requestCompleted: () => undefined,
   bankCalled: () => undefined,
+  bankDrifted: () => undefined,
   auditWritten: () => undefined,
   reconcilerFound: () => undefined,
   accessDenied: () => undefined,
+  requestAnswered: () => undefined,
+  relockChecked: () => undefined,
+  operatedOutOfBand: () => undefined,
   auditSealed: () => undefined,
   checkpointPublished: () => undefined,
   sealBroken: () => undefined,

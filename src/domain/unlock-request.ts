@@ -45,6 +45,8 @@ export interface UnlockRequest extends UnlockSubject {
   readonly budget: RetryBudget;
   /** The task queue by which its PUTs go, where their rate is limited; absent or null: each leaves as soon as it may. */
   readonly sendQueue?: string | null;
+  /** How long after an unlock it is looked whether the customer is locked again, in milliseconds; absent or null: not at all. */
+  readonly relockWatchMs?: number | null;
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -80,6 +80,22 @@ export const lockStatusSchema = z
   })
   .meta({ id: 'LockStatus' });
 
+/** What would come of an unlock request that was not made. */
+export const dryRunSchema = z
+  .strictObject({
+    dryRun: z.literal(true),
+    correlationId: guid,
+    customerId: z.string(),
+    institutionId: z.string(),
+    lockStatus: z.enum(['locked', 'not_locked']),
+    flags: flags.meta({ description: 'As the bank sent them; an absent flag means false' }),
+    diagnosis: text,
+    wouldSendPut: z.boolean(),
+    expectedOutcome: z.enum(['unlocked', 'not_locked']).meta({ description: 'Where the bank does as it is asked' }),
+    because: z.string(),
+  })
+  .meta({ id: 'DryRun' });
+
 const jsonObject = z.record(z.string(), z.unknown());
 
 /** One row of the audit log, columns in camel case. */

@@ -1,6 +1,7 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { AuditLog } from '../audit/audit-log.js';
+import { silentObserver, type Observer } from '../domain/observer.js';
 import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import type { AuditReview } from '../audit/audit-review.js';
 import { auditEventRoutes } from './audit-events.js';
@@ -17,6 +18,7 @@ import { dropInRoutes } from './drop-in.js';
 import { createGate } from './gate.js';
 import { healthRoutes } from './health.js';
 import { lockStatusRoutes } from './lock-status.js';
+import { createLockStatusLook } from './lock-status-look.js';
 import { withDescription } from './openapi.js';
 import { operatorRoutes } from './operator-actions.js';
 import { createOperatorDesk } from './operator-desk.js';
@@ -39,6 +41,8 @@ export interface AppParts {
   readonly settings: HttpSettings;
   readonly readiness: readonly ReadinessCheck[];
   readonly log: HttpLog;
+  /** Absent: nobody hears of answers. */
+  readonly observer?: Pick<Observer, 'requestAnswered'>;
   /** Absent: callers may send as much as they like. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no refused request is put on record. */
@@ -57,8 +61,8 @@ export interface AppParts {
 export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: AppParts): Express {
   const draining = AbortSignal.any([drainSignal ?? never(), shutdownSignal]);
   const routes = createRoutes({ ...parts, draining });
-  const { auth, log, limiter = null, denials = null, trustedProxies = false } = parts;
-  const traces = createCallTraces({ log, draining, shutdownSignal });
+  const { auth, log, observer = silentObserver, limiter = null, denials = null, trustedProxies = false } = parts;
+  const traces = createCallTraces({ log, observer, draining, shutdownSignal });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -90,11 +94,12 @@ export function createRoutes(parts: RouteParts): Route[] {
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, waits, log });
   const readers = createAuditReaders({ audit });
+  const look = createLockStatusLook({ audit, executions });
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
-    ...unlockRoutes({ audit, desk, schemas, settings }),
+    ...unlockRoutes({ audit, desk, look, schemas, settings }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
-    ...lockStatusRoutes({ audit, executions, schemas }),
+    ...lockStatusRoutes({ audit, look, schemas }),
     ...auditEventRoutes({ review, readers, schemas }),
     ...auditExportRoutes({ review, readers, schemas, log }),
     ...evidenceRoutes({ review, executions, readers, schemas, settings }),

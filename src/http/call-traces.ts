@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
 import { z } from 'zod';
 import { parseCorrelationId } from '../domain/unlock-request.js';
+import type { Observer } from '../domain/observer.js';
 import type { HttpLog } from './settings.js';
 
 /** What is kept of one request from its first middleware to its last. */
@@ -15,6 +16,7 @@ export interface CallTrace {
 
 interface CallTracesParts {
   readonly log: HttpLog;
+  readonly observer: Pick<Observer, 'requestAnswered'>;
   /** From then on connections are not kept. */
   readonly draining: AbortSignal;
   /** From then on nobody waits. */
@@ -22,7 +24,7 @@ interface CallTracesParts {
 }
 
 /** Follows requests: one line in the log for each, and a signal that ends what it waits for. */
-export function createCallTraces({ log, draining, shutdownSignal }: CallTracesParts) {
+export function createCallTraces({ log, observer, draining, shutdownSignal }: CallTracesParts) {
   const traces = new WeakMap<Request, CallTrace>();
   const open = new Set<{ readonly response: Response; readonly controller: AbortController }>();
   // One listener for all: a listener of each request's own would be one too many for a busy process.
@@ -45,6 +47,7 @@ export function createCallTraces({ log, draining, shutdownSignal }: CallTracesPa
       const { correlationId, route } = trace;
       const durationMs = Math.round(performance.now() - startedAt);
       const fields = { method: request.method, route, status: response.statusCode, durationMs, correlationId };
+      observer.requestAnswered({ method: request.method, route, httpStatus: response.statusCode, durationMs });
       if (response.writableFinished) log.info(fields, 'request');
       else log.info({ ...fields, hungUp: true }, 'request');
     });

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { diagnose } from '../domain/diagnosis.js';
 import type { StatusFlags } from '../domain/lock-status.js';
 import { unlockWorkflowId } from '../domain/unlock-request.js';
-import type { auditEventPageSchema, lockStatusSchema, unlockPageSchema } from './answer-schemas.js';
+import type { auditEventPageSchema, dryRunSchema, lockStatusSchema, unlockPageSchema } from './answer-schemas.js';
 import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, EXAMPLE_EVENT_ID, type Example } from './example-errors.js';
 import { endedUnlocks } from './example-unlocks.js';
 
@@ -39,6 +39,25 @@ export const lockStatuses = {
     ]),
   },
 } satisfies Record<string, Example<LockStatusAnswer>>;
+
+/** What may be said of a request that was not made. */
+export const dryRuns = {
+  dry_run: {
+    summary: 'A dry run: an unlock would be sent',
+    value: {
+      dryRun: true,
+      correlationId: EXAMPLE_CORRELATION_ID,
+      customerId: EXAMPLE_CUSTOMER_ID,
+      institutionId: unlocked.institutionId,
+      lockStatus: 'locked',
+      flags: { ...standing, locked: true, onHold: false },
+      diagnosis: null,
+      wouldSendPut: true,
+      expectedOutcome: 'unlocked',
+      because: 'The customer is locked: a PUT would be sent, and nothing else keeps the customer out.',
+    },
+  },
+} satisfies Record<string, Example<z.infer<typeof dryRunSchema>>>;
 
 export const unlockPage: Example<z.infer<typeof unlockPageSchema>> = {
   summary: 'The last page',

@@ -40,6 +40,10 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
       reasonCode: plainText(100).nullish().meta({ description: 'The reason as a code of your own' }),
       ticket,
       onBehalfOf,
+      dryRun: z
+        .boolean('must be true or false')
+        .optional()
+        .meta({ description: '`true`: nothing is unlocked; the answer says what would come of it, and that is recorded' }),
     },
     'must be a JSON object',
   );

@@ -15,6 +15,8 @@ export interface HttpSettings extends InstitutionRules {
   readonly institutions?: ReadonlyMap<string, InstitutionRules>;
   /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
   readonly unlockWaitMs: number;
+  /** How long after an unlock it is looked whether the customer is locked again, in milliseconds; null: not at all. */
+  readonly relockWatchMs: number | null;
   /** Which customer ids are let through; holds for the whole id. */
   readonly customerIdPattern: RegExp;
   readonly budget: BudgetSettings;

@@ -3,8 +3,8 @@ import { invalid } from './problem.js';
 import type { AuthenticatedCall } from './route.js';
 import { rulesOf, type HttpSettings } from './settings.js';
 
-interface Wish {
-  readonly correlationId: string;
+/** What a caller asks for, as the body says it. */
+export interface UnlockWish {
   readonly customerId: string;
   readonly reason?: string | null | undefined;
   readonly reasonCode?: string | null | undefined;
@@ -15,7 +15,7 @@ interface Wish {
 type From = Pick<AuthenticatedCall, 'caller' | 'source'>;
 
 /** What a caller asks for, as the workflow takes it; the budget counts from now. */
-export function unlockRequest(call: From, wish: Wish, settings: HttpSettings): UnlockRequest {
+export function unlockRequest(call: From, wish: UnlockWish & { readonly correlationId: string }, settings: HttpSettings): UnlockRequest {
   const { deadlineMs, ...limits } = settings.budget;
   const { institutionId } = call.caller;
   const now = Date.now();
@@ -31,6 +31,7 @@ export function unlockRequest(call: From, wish: Wish, settings: HttpSettings): U
     requestedAt: new Date(now).toISOString(),
     budget: { ...limits, deadlineAt: new Date(now + deadlineMs).toISOString() },
     sendQueue: rulesOf(settings, institutionId).sendQueue,
+    relockWatchMs: settings.relockWatchMs,
   };
 }
 

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { AuditLog } from '../audit/audit-log.js';
 import { unlockRecord } from '../domain/unlock-record.js';
-import { unlockPageSchema, unlockSchema } from './answer-schemas.js';
+import { dryRunSchema, unlockPageSchema, unlockSchema } from './answer-schemas.js';
 import { fromAudit } from './availability.js';
 import { pageOf, requestCursor, rowsToAsk } from './cursor.js';
 import { EXAMPLE_CORRELATION_ID } from './example-errors.js';
-import { unlockPage } from './example-readings.js';
+import { dryRun } from './dry-run.js';
+import { dryRuns, unlockPage } from './example-readings.js';
+import type { LockStatusLook } from './lock-status-look.js';
 import { endedUnlocks, runningUnlocks, unlockWishes } from './example-unlocks.js';
 import { failures, good } from './operation.js';
 import { MAX_WAIT_SECONDS, preferredWaitSeconds } from './prefer.js';
@@ -21,6 +23,7 @@ import { parsePart, parseQuery } from './validation.js';
 interface UnlocksParts {
   readonly audit: AuditLog;
   readonly desk: UnlockDesk;
+  readonly look: LockStatusLook;
   readonly schemas: RequestSchemas;
   readonly settings: HttpSettings;
 }
@@ -29,18 +32,27 @@ const prefer = z
   .string()
   .optional()
   .meta({ description: `RFC 7240: \`wait=N\` waits up to N seconds (at most ${MAX_WAIT_SECONDS}) for the end` });
+const location = { description: 'Where the request is read', example: unlockPath(EXAMPLE_CORRELATION_ID) };
+const preferenceApplied = { description: 'The wait that was granted, if one was asked for', example: 'wait=30' };
 const waitHeaders = z.object({
-  location: z.string().meta({ description: 'Where the request is read', example: unlockPath(EXAMPLE_CORRELATION_ID) }),
-  'preference-applied': z.string().optional().meta({ description: 'The wait that was granted, if one was asked for', example: 'wait=30' }),
+  location: z.string().meta(location),
+  'preference-applied': z.string().optional().meta(preferenceApplied),
 });
+/** A dry run makes no request to read. */
+const endedHeaders = waitHeaders.extend({ location: z.string().optional().meta(location) });
 
 /** Unlock requests as a resource. */
-export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): Route[] {
+export function unlockRoutes({ audit, desk, look, schemas, settings }: UnlocksParts): Route[] {
   async function create(call: AuthenticatedCall): Promise<Answer> {
     parseQuery(schemas.noQuery, call.search);
     parsePart('header', schemas.optionalHeaders, { correlationId: call.headers.correlationid });
-    const wish = parsePart('body', schemas.unlockBodyOf(rulesOf(settings, call.caller.institutionId)), call.body);
+    const { dryRun: isDry = false, ...wish } = parsePart(
+      'body',
+      schemas.unlockBodyOf(rulesOf(settings, call.caller.institutionId)),
+      call.body,
+    );
     refuseUserOnBehalf(call, wish.onBehalfOf);
+    if (isDry) return { httpStatus: 200, body: await dryRun(call, wish, look) };
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);
     const accepted = await desk.accept(request);
@@ -94,15 +106,31 @@ export function unlockRoutes({ audit, desk, schemas, settings }: UnlocksParts): 
           'With `Prefer: wait=N` it answers 200 if the request ends within N seconds; without `Preference-Applied` in the answer nothing was waited for,',
           'because too many answers are being held back.',
           'The same correlationId and customer again is the same request: the first reason stands.',
+          'With `dryRun` nothing is unlocked: the lock status is read, and the answer says what would come of the request.',
         ].join(' '),
         requestParams: { header: schemas.optionalHeaders.extend({ prefer }) },
         requestBody: { required: true, content: { 'application/json': { schema: schemas.unlockBody, examples: unlockWishes } } },
         responses: {
-          '200': good('The request has ended; `outcome` says how', unlockSchema, { headers: waitHeaders, examples: endedUnlocks }),
+          '200': good(
+            'The request has ended; `outcome` says how. Or, with `dryRun`, what would come of it',
+            z.union([unlockSchema, dryRunSchema]),
+            {
+              headers: endedHeaders,
+              examples: { ...endedUnlocks, ...dryRuns },
+            },
+          ),
           '202': good('The request is accepted and will not be lost', unlockSchema, { headers: waitHeaders, examples: runningUnlocks }),
           ...failures({
             path: '/v1/unlocks',
-            codes: ['malformed_json', 'correlation_id_in_use', 'body_too_large', 'unsupported_media_type'],
+            codes: [
+              'malformed_json',
+              'correlation_id_in_use',
+              'customer_not_found',
+              'upstream_refused',
+              'upstream_unavailable',
+              'body_too_large',
+              'unsupported_media_type',
+            ],
           }),
         },
       },

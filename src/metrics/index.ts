@@ -1,6 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { attemptResults } from '../domain/attempt.js';
 import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
+import { driftKinds } from '../domain/bank-drift.js';
+import { outOfBandOperations } from '../domain/out-of-band.js';
 import { outcomes } from '../domain/outcome.js';
 
 /** What one process tells of its work, in Prometheus' text format. */
@@ -14,6 +16,8 @@ export interface Metrics {
 // A bank answers in tens of milliseconds to seconds; beyond the default UPSTREAM_TIMEOUT_MS (10 s) nothing is waited for.
 const BANK_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 // A row takes some milliseconds; a statement is given up after 5 s, and a connection after 3 s.
+// From a look into the log to the longest wait that a caller may ask for.
+const HTTP_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const AUDIT_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
@@ -26,6 +30,13 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   const registers = [registry];
   if (ofProcess) collectDefaultMetrics({ register: registry });
 
+  const answers = new Histogram({
+    name: 'latchkey_http_request_duration_seconds',
+    help: 'Requests that the front door answered, by route pattern; one whose caller hung up counts with the status that it would have had.',
+    labelNames: ['method', 'route', 'status_class'],
+    buckets: HTTP_BUCKETS_SECONDS,
+    registers,
+  });
   const completed = new Counter({
     name: 'latchkey_unlock_requests_completed_total',
     help: 'Unlock requests whose outcome this process committed to the audit log.',
@@ -64,6 +75,24 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     labelNames: ['status', 'record'],
     registers,
   });
+  const drift = new Counter({
+    name: 'latchkey_bank_drift_total',
+    help: 'Answers of the bank that were otherwise than they are known to be, by endpoint and kind; which code or flag stands in the log and in the audit rows.',
+    labelNames: ['endpoint', 'kind'],
+    registers,
+  });
+  const outOfBand = new Counter({
+    name: 'latchkey_out_of_band_operations_total',
+    help: 'What was done to unlock workflows directly in Temporal, by operation, as it was noticed.',
+    labelNames: ['operation'],
+    registers,
+  });
+  const relocks = new Counter({
+    name: 'latchkey_relock_checks_total',
+    help: 'Customers looked after some time after an unlock, by what was found; locked: again.',
+    labelNames: ['lock_status'],
+    registers,
+  });
   const sealedRows = new Counter({
     name: 'latchkey_audit_sealed_rows_total',
     help: 'Audit rows that this process sealed.',
@@ -94,17 +123,28 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   for (const outcome of outcomes) completed.inc({ outcome }, 0);
   for (const result of attemptResults) attempts.inc({ result }, 0);
   for (const finding of reconcilerFindings) findings.inc({ finding }, 0);
+  for (const lock_status of ['locked', 'not_locked', 'unknown']) relocks.inc({ lock_status }, 0);
+  for (const operation of outOfBandOperations) outOfBand.inc({ operation }, 0);
+  for (const endpoint of ['unlock', 'status']) for (const kind of driftKinds) drift.inc({ endpoint, kind }, 0);
   for (const status of [401, 403]) for (const record of denialRecords) denied.inc({ status, record }, 0);
   for (const endpoint of bankEndpoints) for (const status_class of usualAnswers) bankCalls.zero({ endpoint, status_class });
 
   return {
     observer: {
+      requestAnswered: ({ method, route, httpStatus, durationMs }) =>
+        answers.observe(
+          { method: usualMethods.has(method) ? method : 'other', route, status_class: statusClass(httpStatus) },
+          durationMs / 1000,
+        ),
       attemptFinished: (result) => attempts.inc({ result }),
       requestCompleted: (outcome) => completed.inc({ outcome }),
       bankCalled: ({ endpoint, answer, durationMs }) =>
         bankCalls.observe({ endpoint, status_class: statusClass(answer) }, durationMs / 1000),
       auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
       reconcilerFound: (finding) => findings.inc({ finding }),
+      bankDrifted: (endpoint, { kind }) => drift.inc({ endpoint, kind }),
+      relockChecked: (found) => relocks.inc({ lock_status: found }),
+      operatedOutOfBand: (operation) => outOfBand.inc({ operation }),
       accessDenied: ({ httpStatus, record }) => denied.inc({ status: httpStatus, record }),
       auditSealed: ({ rows, lagMs }) => {
         sealedRows.inc(rows);
@@ -119,6 +159,8 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   };
 }
 
+/** Callers may make methods up; routes are ours. */
+const usualMethods = new Set(['GET', 'HEAD', 'POST', 'PUT']);
 const usualAnswers = ['2xx', '4xx', '5xx', 'no_answer', 'not_sent'] as const;
 
 /** A bank that makes statuses up must not make series up. */

@@ -6,7 +6,9 @@ import proto from '@temporalio/proto';
 import { z } from 'zod';
 import type { ClosedExecution, Executions, ExecutionState, UnlockResult } from '../../activities/contract.js';
 import { outcomes, verifications } from '../domain/outcome.js';
+import type { OperationTrace } from '../domain/out-of-band.js';
 import { parseCorrelationId, unlockWorkflowId } from '../domain/unlock-request.js';
+import { operationsIn, pausesIn } from './operation-traces.js';
 import { taskQueue } from './settings.js';
 import { unlockRequestPayload } from './unlock-request-payload.js';
 
@@ -76,6 +78,7 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
         const askedToCancel = events?.some((event) => Boolean(event.workflowExecutionCancelRequestedEventAttributes)) ?? false;
         return {
           kind: 'closed',
+          operations: operationsIn(events ?? [], runId),
           closedAs: status.name.toLowerCase(),
           closedAt: closeTime.toISOString(),
           runId,
@@ -88,12 +91,42 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
         throw error;
       }
     },
+
+    async operationsOn(correlationId, runId): Promise<readonly OperationTrace[]> {
+      try {
+        const { events } = await within(() => client.workflow.getHandle(unlockWorkflowId(correlationId), runId).fetchHistory());
+        return operationsIn(events ?? [], runId);
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return [];
+        throw error;
+      }
+    },
+
+    async listPaused() {
+      const { executions } = await within(() =>
+        client.workflowService.listWorkflowExecutions({
+          namespace,
+          pageSize: PAGE,
+          query: `WorkflowType = 'unlockCustomer' AND TaskQueue = '${queue}' AND ExecutionStatus = 'Running' AND TemporalPauseInfo IS NOT NULL`,
+        }),
+      );
+      const paused = [];
+      for (const { correlationId, runId } of executions.flatMap(asClosed)) {
+        try {
+          const { raw } = await within(() => client.workflow.getHandle(unlockWorkflowId(correlationId), runId).describe());
+          paused.push({ correlationId, operations: pausesIn(raw.pendingActivities ?? [], runId) });
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        }
+      }
+      return paused;
+    },
   };
 }
 
 type ListedExecution = proto.temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
-function asClosed({ execution, status, searchAttributes }: ListedExecution): ClosedExecution[] {
+function asClosed({ execution, status, historyLength, searchAttributes }: ListedExecution): ClosedExecution[] {
   const workflowId = execution?.workflowId ?? '';
   const correlationId = workflowId.startsWith(workflowIdPrefix) ? parseCorrelationId(workflowId.slice(workflowIdPrefix.length)) : null;
   if (correlationId === null) return [];
@@ -104,6 +137,8 @@ function asClosed({ execution, status, searchAttributes }: ListedExecution): Clo
       completed: status === WORKFLOW_EXECUTION_STATUS_COMPLETED,
       outcome: attributes.get(unlockOutcome) ?? null,
       attempts: attributes.get(unlockAttempts) ?? null,
+      runId: execution?.runId ?? '',
+      historyLength: Number(historyLength ?? 0),
     },
   ];
 }

@@ -24,4 +24,5 @@ export const unlockRequestPayload: z.ZodType<UnlockRequest> = z.object({
   }),
   // Inputs of earlier versions have none.
   sendQueue: text.default(null),
+  relockWatchMs: z.number().nullable().default(null),
 });

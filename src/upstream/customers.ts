@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { BankAnswer } from '../domain/bank-answer.js';
 import { recordableMessage } from '../domain/audit-event.js';
+import type { BankDrift } from '../domain/bank-drift.js';
 import type { Classifier } from '../domain/classification.js';
 import type { Meaning } from '../domain/meaning.js';
-import { lockStatusOf, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
+import { lockStatusOf, statusFlagNames, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
 import type { Observer } from '../domain/observer.js';
 import { exchange, parseJson, type Dispatcher } from '../outbound/index.js';
 import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
@@ -18,6 +19,7 @@ export type StatusReading =
       readonly flags: StatusFlags;
       readonly httpStatus: number;
       readonly durationMs: number;
+      readonly drift: readonly BankDrift[];
     }
   | { readonly kind: 'unread'; readonly answer: BankAnswer };
 
@@ -48,6 +50,8 @@ interface CustomersParts {
   /** Where the flags stand in the status answer; empty: at its root. */
   readonly statusFlagsField: string;
   readonly classify: Classifier;
+  /** Error codes that are known: any other is told of. */
+  readonly knownCodes: ReadonlySet<string>;
   readonly institutionId: string;
   /** What the bank may not put on record, whatever it echoes; the token of a call besides. */
   readonly secrets: readonly string[];
@@ -58,6 +62,7 @@ interface CustomersParts {
 const CODE_LIMIT = 64;
 const REDACTED = '[redacted]';
 
+const object = z.record(z.string(), z.unknown());
 const errorBody = z.object({ code: z.unknown().optional(), message: z.unknown().optional() });
 const flag = z
   .boolean()
@@ -102,7 +107,16 @@ export function createCustomers(parts: CustomersParts): Customers {
       httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body, [token.value, ...parts.secrets]);
     const meaning = classify(httpStatus, error.code);
     if (meaning === 'stale_token') tokens.invalidate(token.generation);
-    return { answer: { meaning, httpStatus, ...error, reason: null, retryAfterMs, durationMs }, body: got.body };
+    const drift = noted(method, [
+      ...(error.code === null || parts.knownCodes.has(error.code) ? [] : [{ kind: 'unknown_code' as const, what: error.code }]),
+      ...(method === 'PUT' && httpStatus >= 200 && httpStatus < 300 ? driftOfBody(got.body) : []),
+    ]);
+    return { answer: { meaning, httpStatus, ...error, reason: null, retryAfterMs, durationMs, ...drift }, body: got.body };
+  }
+
+  function noted(method: 'GET' | 'PUT', drift: readonly BankDrift[]): { readonly drift?: readonly BankDrift[] } {
+    for (const each of drift) observer.bankDrifted(method === 'PUT' ? 'unlock' : 'status', each);
+    return drift.length === 0 ? {} : { drift };
   }
 
   async function readOnce(customer: CustomerCall): Promise<StatusReading> {
@@ -110,9 +124,15 @@ export function createCustomers(parts: CustomersParts): Customers {
     if (got.kind === 'unavailable') return { kind: 'unread', answer: withoutToken(got) };
     const { answer, body } = await call('GET', parts.statusUrl, customer, got.token);
     if (answer.meaning !== 'unlocked' || answer.httpStatus === null) return { kind: 'unread', answer };
-    const flags = readFlags(body, parts.statusFlagsField);
-    if (flags === null) return { kind: 'unread', answer: { ...answer, meaning: 'unwell', reason: 'the status answer could not be read' } };
-    return { kind: 'read', lockStatus: lockStatusOf(flags), flags, httpStatus: answer.httpStatus, durationMs: answer.durationMs };
+    const status = readStatus(body, parts.statusFlagsField);
+    if (status === null) {
+      const drift = noted('GET', [{ kind: 'unexpected_body', what: 'a status without flags that can be read' }]);
+      return { kind: 'unread', answer: { ...answer, meaning: 'unwell', reason: 'the status answer could not be read', ...drift } };
+    }
+    noted('GET', status.drift);
+    const { flags, drift } = status;
+    const { httpStatus, durationMs } = answer;
+    return { kind: 'read', lockStatus: lockStatusOf(flags), flags, httpStatus, durationMs, drift };
   }
 
   return {
@@ -154,11 +174,42 @@ function readError(body: string | null, secrets: readonly string[]): { code: str
   };
 }
 
-function readFlags(body: string | null, field: string): StatusFlags | null {
-  const root = z.record(z.string(), z.unknown()).safeParse(parseJson(body));
+/** Of an unlock that succeeded nothing is expected, `null` or a text that is no JSON. */
+function driftOfBody(body: string | null): BankDrift[] {
+  const value = parseJson(body);
+  if (value === undefined || value === null) return [];
+  return [{ kind: 'unexpected_body', what: Array.isArray(value) ? 'a JSON array' : `a JSON ${typeof value}` }];
+}
+
+/** Told of one answer at most. */
+const TOLD_FLAGS = 5;
+const A_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,39}$/;
+const knownFlags = new Set<string>(statusFlagNames);
+
+interface StatusRead {
+  readonly flags: StatusFlags;
+  readonly drift: readonly BankDrift[];
+}
+
+function readStatus(body: string | null, field: string): StatusRead | null {
+  const root = object.safeParse(parseJson(body));
   if (!root.success) return null;
-  const parsed = statusFlags.safeParse(field === '' ? root.data : root.data[field]);
-  if (!parsed.success) return null;
+  const stated = object.safeParse(field === '' ? root.data : root.data[field]);
+  const parsed = statusFlags.safeParse(stated.data);
+  if (!stated.success || !parsed.success) return null;
+  const flags = parsed.data;
   // At the root any object would do, an error's too; one that states no flag is no status.
-  return field === '' && Object.values(parsed.data).every((value) => value === undefined) ? null : parsed.data;
+  if (field === '' && Object.values(flags).every((value) => value === undefined)) return null;
+  return { flags, drift: driftOfFlags(stated.data, field !== '') };
+}
+
+/** What is no flag although its name is known; and, where nothing but flags should stand, flags that are not known. */
+function driftOfFlags(stated: Readonly<Record<string, unknown>>, areFlagsAlone: boolean): BankDrift[] {
+  return Object.entries(stated)
+    .flatMap(([name, value]): BankDrift[] => {
+      const what = A_NAME.test(name) ? name : 'a name that is none';
+      if (knownFlags.has(name)) return typeof value === 'boolean' || value === null ? [] : [{ kind: 'unreadable_flag', what }];
+      return areFlagsAlone && typeof value === 'boolean' ? [{ kind: 'unknown_flag', what }] : [];
+    })
+    .slice(0, TOLD_FLAGS);
 }

@@ -1,5 +1,5 @@
 import { UnknownInstitutionError } from '../domain/institution.js';
-import { createClassifier, type ClassificationRule } from '../domain/classification.js';
+import { createClassifier, namedCodes, type ClassificationRule } from '../domain/classification.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
 import { createOutbound, type OutboundPolicy } from '../outbound/index.js';
 import { createCustomerUrl } from './customer-url.js';
@@ -61,6 +61,7 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     statusUrl: createCustomerUrl(settings.baseUrl, settings.statusPath, settings.customerIdPattern),
     statusFlagsField: settings.statusFlagsField,
     classify: createClassifier(settings.classificationOverrides),
+    knownCodes: namedCodes(settings.classificationOverrides),
     institutionId: settings.institutionId,
     secrets: [basicCredentials(settings), settings.clientSecret],
     timeoutMs: settings.timeoutMs,

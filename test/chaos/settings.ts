@@ -1,5 +1,3 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 /** Keys for a chaos run only. */
 export const PAYLOAD_KEY = Buffer.alloc(32, 3);
 export const SANDBOX_CLIENT = { id: 'latchkey', secret: 'sandbox-secret' } as const;
@@ -15,17 +13,3 @@ export const settings = {
   UNLOCK_DEADLINE_MS: '60000',
   UNLOCK_WAIT_MS: '5000',
 } as const;
-
-/** Ports that were free at one moment; their processes take them again and again. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
-  return ports;
-}

@@ -8,7 +8,8 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import type { Target, Way } from './fault-kinds.js';
 import { createMember, type Member } from './member.js';
 import { createPostgresMember, createTemporalMember, type PostgresMember, type TemporalMember } from './servers.js';
-import { freePorts, PAYLOAD_KEY, SANDBOX_CLIENT, settings } from './settings.js';
+import { freePorts } from '../support/free-ports.js';
+import { PAYLOAD_KEY, SANDBOX_CLIENT, settings } from './settings.js';
 import { createWireTap, type WireTap } from './wire-tap.js';
 
 /** Two APIs, two workers, the servers and the bank, each a process of its own, and a proxy on every way between them. */

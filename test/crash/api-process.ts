@@ -55,6 +55,7 @@ const app = createApp({
     sendQueue: null,
     temporalUiUrl: null,
     auditVerifiers: [],
+    relockWatchMs: null,
     namespace: 'default',
   },
   readiness: [],

@@ -95,24 +95,33 @@ describe('what no worker has carried on', () => {
     await forget(forgotten);
     await latchkey.addWorker();
     await reconcileUntilEnded(unseen, cancelled, applied, stillLocked, forgotten);
-    expect(await storyOf(unseen)).toEqual(['requested', 'completed failed', 'reconciled', 'reconciled']);
-    expect(await storyOf(cancelled)).toEqual(['requested', 'completed cancelled', 'reconciled', 'reconciled']);
-    const mended = (ending: string) => [
+    expect(await storyOf(unseen)).toEqual(['operator.out_of_band', 'requested', 'completed failed', 'reconciled', 'reconciled']);
+    expect(await storyOf(cancelled)).toEqual([
+      'operator.out_of_band',
+      'operator.out_of_band',
+      'requested',
+      'completed cancelled',
+      'reconciled',
+      'reconciled',
+    ]);
+    const mended = (ending: string, ...outOfBand: string[]) => [
       'requested',
       'attempt_started 1',
+      ...outOfBand,
       'attempt_finished 1 unknown',
       `completed ${ending}`,
       'reconciled 1',
       'reconciled',
     ];
-    expect(await storyOf(applied)).toEqual(mended('unlocked attributed not_locked'));
-    expect(await storyOf(stillLocked)).toEqual(mended('failed still_locked locked'));
+    expect(await storyOf(applied)).toEqual(mended('unlocked attributed not_locked', 'operator.out_of_band'));
+    expect(await storyOf(stillLocked)).toEqual(mended('failed still_locked locked', 'operator.out_of_band'));
     expect(await storyOf(forgotten)).toEqual(mended('unlocked attributed not_locked'));
     expect((await latchkey.story(forgotten)).at(-1)?.metadata).toMatchObject({ temporal: { state: 'gone' } });
 
-    const [requested] = await latchkey.sql('select reason, ticket, actor_id, workflow_id from audit_event where correlation_id = $1', [
-      unseen,
-    ]);
+    const [requested] = await latchkey.sql(
+      `select reason, ticket, workflow_id from audit_event where correlation_id = $1 and action = 'customer.unlock.requested'`,
+      [unseen],
+    );
     expect(requested).toMatchObject({ reason: 'never seen', ticket: 'T-1', workflow_id: unlockWorkflowId(unseen) });
     expect(await latchkey.call(`/v1/unlocks/${unseen}`)).toMatchObject({ body: { state: 'completed', outcome: 'failed', attempts: [] } });
     expect(latchkey.sandbox.calls().filter(({ endpoint }) => endpoint === 'unlock')).toEqual([]);

@@ -71,7 +71,13 @@ describe('a request whose workflow was terminated', () => {
   it('while it waited for its next attempt is ended as failed: nobody asked for it to be cancelled', async () => {
     const { correlationId, story } = await terminatedWhileWaiting('waiting', { script: [muchLater] });
     await reconcileUntilEnded(correlationId);
-    expect((await story()).slice(2)).toEqual(['attempt_started 1', 'attempt_finished 1 retryable 429', 'completed failed', 'reconciled']);
+    expect((await story()).slice(2)).toEqual([
+      'attempt_started 1',
+      'attempt_finished 1 retryable 429',
+      'operator.out_of_band',
+      'completed failed',
+      'reconciled',
+    ]);
     expect(await latchkey.call(`/v1/unlocks/${correlationId}`)).toMatchObject({
       status: 200,
       body: { state: 'completed', outcome: 'failed', reason: 'calls us', attempts: [{ attempt: 1, result: 'retryable' }] },
@@ -142,7 +148,7 @@ describe('a request whose workflow was terminated', () => {
       for (const { correlationId } of begun) expect(await findings(correlationId)).toEqual(['missing_outcome']);
     });
     await Promise.all([reconcile(), reconcile()]);
-    for (const { story } of begun) expect((await story()).slice(4)).toEqual(['completed failed', 'reconciled']);
+    for (const { story } of begun) expect((await story()).slice(4)).toEqual(['operator.out_of_band', 'completed failed', 'reconciled']);
     expect(found).toHaveLength(begun.length);
   });
 });

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTemporalClient } from '../../src/temporal/client.js';
@@ -10,6 +11,7 @@ import { taskQueue } from '../../src/temporal/settings.js';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startForeignBank, type ForeignBank } from '../support/foreign-bank.js';
+import { freePorts } from '../support/free-ports.js';
 import { INSTITUTION, startForeignIssuer, type ForeignIssuer } from '../support/front-door.js';
 import { buildProduct, startLatchkeyProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { testTemporal } from '../support/temporal.js';
@@ -21,11 +23,13 @@ let database: TestDatabase;
 let latchkey: LatchkeyProcess;
 let url: string;
 let settings: Record<string, string>;
+let sdkMetricsPort = 0;
 const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-test-up-'));
 
 beforeAll(async () => {
   buildProduct();
   [bank, issuer, database] = await Promise.all([startForeignBank('client', SECRET), startForeignIssuer(), createEmptyDatabase()]);
+  [sdkMetricsPort = 0] = await freePorts(1);
   settings = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: testTemporal().address,
@@ -40,6 +44,7 @@ beforeAll(async () => {
     DATA_DIR: dataDir,
     LOG_LEVEL: 'info',
     METRICS_PORT: '0',
+    TEMPORAL_SDK_METRICS_PORT: String(sdkMetricsPort),
   };
   latchkey = startLatchkeyProcess(['up'], settings);
   await latchkey.says(/Ctrl-C stops everything/);
@@ -114,6 +119,21 @@ describe('latchkey up with everything configured', () => {
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   });
 
+  it("tells what the alert rules ask of Temporal's SDK on another", async () => {
+    const rules = readFileSync(fileURLToPath(new URL('../../ops/alerts.yml', import.meta.url)), 'utf8');
+    const asked = [...rules.matchAll(/\b(temporal_\w+)\{([^}]*)\}/g)];
+    expect(asked.length).toBeGreaterThan(1);
+    // A series begins with its first event: the reconciler's first steps come by themselves.
+    await eventually(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${sdkMetricsPort}/metrics`)).text();
+      for (const [, name = '', matchers = ''] of asked) {
+        const [line = 'none'] = metrics.split('\n').filter((each) => each.startsWith(`${name}{`));
+        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g))
+          expect([name, line]).toEqual([name, expect.stringContaining(`${label}="`)]);
+      }
+    });
+  });
+
   it('tells the health of its worker and its metrics on a port of its own', async () => {
     const url = (await latchkey.says(/"url":"(http:[^"]+)","msg":"metrics and health are served"/))[1] ?? '';
     expect([(await fetch(`${url}/healthz`)).status, (await fetch(`${url}/readyz`)).status]).toEqual([200, 200]);
@@ -123,9 +143,13 @@ describe('latchkey up with everything configured', () => {
   });
 
   it('refuses a port that was set and is taken', async () => {
-    const second = startLatchkeyProcess(['up'], { ...settings, PORT: new URL(url).port });
+    const other = { ...settings, TEMPORAL_SDK_METRICS_PORT: String((await freePorts(1))[0]) };
+    const second = startLatchkeyProcess(['up'], { ...other, PORT: new URL(url).port });
     expect(await second.exitCode()).toBe(1);
     expect(second.output()).toMatch(/port \d+ on 127\.0\.0\.1 is taken/);
+    const third = startLatchkeyProcess(['up'], settings);
+    expect(await third.exitCode()).toBe(1);
+    expect(third.output()).toContain(`port ${sdkMetricsPort} on 127.0.0.1 cannot be had: set TEMPORAL_SDK_METRICS_PORT to another`);
   });
 
   it('stops at SIGTERM with exit code 0', async () => {

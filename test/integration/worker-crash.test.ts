@@ -106,6 +106,7 @@ describe('a worker killed with its PUT out, and the workflow terminated besides'
       'requested',
       'status_checked locked',
       'attempt_started 1',
+      'operator.out_of_band',
       'attempt_finished 1 unknown',
       'completed unlocked attributed not_locked',
       'reconciled 1',

@@ -70,6 +70,7 @@ export const settings: HttpSettings = {
   sendQueue: null,
   temporalUiUrl: 'http://127.0.0.1:8233',
   auditVerifiers: [],
+  relockWatchMs: null,
   namespace: 'default',
 };
 

@@ -45,6 +45,7 @@ const settings: HttpSettings = {
   sendQueue: null,
   temporalUiUrl: null,
   auditVerifiers: [],
+  relockWatchMs: null,
   namespace: 'default',
 };
 

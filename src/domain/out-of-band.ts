@@ -1,0 +1,17 @@
+/** What somebody can do to an unlock's workflow directly in Temporal, without the front door. */
+export const outOfBandOperations = ['terminate', 'cancel', 'signal', 'update', 'reset', 'change_options', 'pause_activity'] as const;
+export type OutOfBandOperation = (typeof outOfBandOperations)[number];
+
+/** One such operation, as Temporal tells of it. */
+export interface OperationTrace {
+  readonly operation: OutOfBandOperation;
+  /** The same whenever it is read, and no other's of this workflow. */
+  readonly key: string;
+  /** RFC 3339, by Temporal's clock. */
+  readonly at: string;
+  readonly runId: string;
+  /** What whoever did it called themselves: Temporal believes any name. */
+  readonly identity: string | null;
+  /** In their words, or the name of the signal or update; null where none was given. */
+  readonly reason: string | null;
+}
