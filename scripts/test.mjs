@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 const alone = [
   'test/crash/',
   'test/chaos/',
+  'test/integration/alerts',
   'test/integration/bank-outage',
   'test/integration/production',
   'test/integration/audit-schema',

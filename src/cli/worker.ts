@@ -89,7 +89,9 @@ export function installRuntime({ config, log }: Pick<WorkerParts, 'config' | 'lo
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
   const options: RuntimeOptions = {
     shutdownSignals: [],
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]](metaInShort(meta), message)),
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
+      log[isExpected(message) ? 'debug' : levels[level]](metaInShort(meta), message),
+    ),
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
       // Names and units as Prometheus would have them.
@@ -104,6 +106,11 @@ export function installRuntime({ config, log }: Pick<WorkerParts, 'config' | 'lo
     if (port === undefined) throw error;
     throw new Error(`port ${port} on ${HOST} cannot be had: set TEMPORAL_SDK_METRICS_PORT to another`, { cause: error });
   }
+}
+
+/** The queue for paced PUTs has activities alone, and is meant to. */
+function isExpected(message: string): boolean {
+  return message.startsWith('No workflows registered');
 }
 
 /** Where and what, without the texts of errors: a failure's text may quote what was sent. */

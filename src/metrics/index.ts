@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { attemptResults } from '../domain/attempt.js';
+import { auditActions } from '../domain/audit-event.js';
 import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
 import { driftKinds } from '../domain/bank-drift.js';
 import { outOfBandOperations } from '../domain/out-of-band.js';
@@ -126,6 +127,7 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   for (const lock_status of ['locked', 'not_locked', 'unknown']) relocks.inc({ lock_status }, 0);
   for (const operation of outOfBandOperations) outOfBand.inc({ operation }, 0);
   for (const endpoint of ['unlock', 'status']) for (const kind of driftKinds) drift.inc({ endpoint, kind }, 0);
+  for (const action of auditActions) auditWrites.zero({ action, result: 'failed' });
   for (const status of [401, 403]) for (const record of denialRecords) denied.inc({ status, record }, 0);
   for (const endpoint of bankEndpoints) for (const status_class of usualAnswers) bankCalls.zero({ endpoint, status_class });
 

@@ -38,6 +38,8 @@ describe('latchkey up with nothing configured', () => {
     await latchkey.says(/Ctrl-C stops everything/, 120_000);
     const output = latchkey.output();
     for (const outcome of ['unlocked', 'not_locked', 'rejected']) expect(output).toContain(outcome);
+    // A newcomer is not met by warnings about what is meant to be.
+    expect(output).not.toMatch(/"level":[45]0/);
 
     const databaseUrl = /psql '([^']+)'/.exec(output)?.[1] ?? '';
     expect(
