@@ -104,7 +104,7 @@ export async function runStep<Report>(step: Step<Report>): Promise<Report | Give
 async function untilOverdue<Report>(work: Promise<Report>, endMs: number): Promise<{ report: Report } | null> {
   const alarm = new CancellationScope();
   const overdue = alarm
-    .run(() => sleep(Math.max(1, endMs - Date.now())))
+    .run(() => sleep(Math.max(1, endMs - Date.now()), { summary: 'Until the step is given up, should it still be there' }))
     .then(
       () => null,
       () => null,

@@ -169,7 +169,7 @@ function staticDetails({ institutionId, budget }: UnlockRequest): string {
   return [
     `Institution \`${institutionId}\`; at most ${budget.maxAttempts} attempts until ${budget.deadlineAt}.`,
     '',
-    'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. What is done here goes on record as `operator.out_of_band`, under the name that Temporal was told; `POST /v1/unlocks/{correlationId}:pause` and its kin do the same with a verified name and a reason. Who asked for the unlock, and every attempt, stands in the audit log under the same correlationId.',
+    'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. As far as Temporal tells what is done here, it goes on record as `operator.out_of_band`, under the name that Temporal was told; `POST /v1/unlocks/{correlationId}:pause` and its kin do the same with a verified name and a reason. Who asked for the unlock, and every attempt, stands in the audit log under the same correlationId.',
   ].join('\n');
 }
 
