@@ -2,7 +2,7 @@ import { log } from '@temporalio/activity';
 import type { AuditLog } from '../src/audit/audit-log.js';
 import type { AuditAction, AuditEvent } from '../src/domain/audit-event.js';
 import type { Observer } from '../src/domain/observer.js';
-import type { OperationTrace, OutOfBandOperation } from '../src/domain/out-of-band.js';
+import { FRONT_DOOR_IDENTITY, type OperationTrace, type OutOfBandOperation } from '../src/domain/out-of-band.js';
 import { RECONCILER, subjectOnRecord } from '../src/domain/reconciliation.js';
 import { unlockWorkflowId } from '../src/domain/unlock-request.js';
 import type { Executions } from './contract.js';
@@ -11,11 +11,13 @@ import { createRecorder, type Recorder } from './recorder.js';
 
 /** The clocks of Temporal and of the database may differ by so much. */
 const CLOCKS_DIFFER_MS = 10_000;
+/** The front door tells Temporal as soon as its row is committed, and gives up soon after. */
+const TOLD_WITHIN_MS = 60_000;
 
 /** What the front door does under the same name, after its own row. */
-const recordedFirst: Partial<Record<OutOfBandOperation, AuditAction>> = {
-  cancel: 'customer.unlock.cancel_requested',
-  pause_activity: 'customer.unlock.paused',
+const recordedFirst: Partial<Record<OutOfBandOperation, { readonly action: AuditAction; readonly identity?: string }>> = {
+  cancel: { action: 'customer.unlock.cancel_requested' },
+  pause_activity: { action: 'customer.unlock.paused', identity: FRONT_DOOR_IDENTITY },
 };
 
 /** Puts on record, once each, what was done to a request's workflow directly in Temporal: what the front door did stands there already. */
@@ -30,30 +32,50 @@ export async function tellOutOfBand(
   }
 }
 
-/** Tells of pauses while they last: a history says nothing of them. */
-export async function tellPauses(
-  parts: { readonly audit: AuditLog; readonly executions: Executions; readonly observer: Observer },
-  execution: Execution,
-): Promise<void> {
-  for (const { correlationId, operations } of await parts.executions.listPaused()) {
-    if (execution.calledOff()) return;
-    const institutionId = await parts.audit.holderOf(correlationId);
-    if (institutionId === null) continue;
-    const { events } = await parts.audit.eventsOf(correlationId, institutionId);
-    const subject = subjectOnRecord(events);
-    if (subject === null) continue;
-    const recorder = createRecorder(parts.audit, subject, {
-      id: execution.id,
-      workflowId: unlockWorkflowId(correlationId),
-      runId: null,
-      activityAttempt: execution.activityAttempt,
-      recordedBy: RECONCILER,
-    });
-    await tellOutOfBand(parts, { operations, events, recorder });
+/** Tells of pauses while they last: a history says nothing of them. What goes wrong with it must not keep requests from being ended. */
+export async function tellPauses(parts: PauseParts, execution: Execution): Promise<void> {
+  try {
+    for (const paused of await parts.executions.listPaused()) {
+      if (execution.calledOff()) return;
+      await tellPausesOf(parts, paused, execution);
+    }
+  } catch (error) {
+    log.warn('pauses could not be looked for', { because: error instanceof Error ? error.name : typeof error });
   }
 }
 
-function isOurs({ operation, at }: OperationTrace, events: readonly AuditEvent[]): boolean {
-  const action = recordedFirst[operation];
-  return events.some((event) => event.action === action && event.recordedAt.getTime() <= Date.parse(at) + CLOCKS_DIFFER_MS);
+interface PauseParts {
+  readonly audit: AuditLog;
+  readonly executions: Executions;
+  readonly observer: Observer;
+}
+
+async function tellPausesOf(
+  parts: PauseParts,
+  { correlationId, operations }: Awaited<ReturnType<Executions['listPaused']>>[number],
+  execution: Execution,
+): Promise<void> {
+  const institutionId = await parts.audit.holderOf(correlationId);
+  if (institutionId === null) return;
+  const { events } = await parts.audit.eventsOf(correlationId, institutionId);
+  const subject = subjectOnRecord(events);
+  if (subject === null) return;
+  const recorder = createRecorder(parts.audit, subject, {
+    id: execution.id,
+    workflowId: unlockWorkflowId(correlationId),
+    runId: null,
+    activityAttempt: execution.activityAttempt,
+    recordedBy: RECONCILER,
+  });
+  await tellOutOfBand(parts, { operations, events, recorder });
+}
+
+function isOurs({ operation, at, identity }: OperationTrace, events: readonly AuditEvent[]): boolean {
+  const ours = recordedFirst[operation];
+  if (ours === undefined || (ours.identity !== undefined && ours.identity !== identity)) return false;
+  const atMs = Date.parse(at);
+  return events.some(({ action, recordedAt }) => {
+    const beforeMs = atMs - recordedAt.getTime();
+    return action === ours.action && beforeMs >= -CLOCKS_DIFFER_MS && beforeMs <= TOLD_WITHIN_MS;
+  });
 }

@@ -2,6 +2,9 @@
 export const outOfBandOperations = ['terminate', 'cancel', 'signal', 'update', 'reset', 'change_options', 'pause_activity'] as const;
 export type OutOfBandOperation = (typeof outOfBandOperations)[number];
 
+/** What the front door calls itself to Temporal where it may choose. */
+export const FRONT_DOOR_IDENTITY = 'latchkey-api';
+
 /** One such operation, as Temporal tells of it. */
 export interface OperationTrace {
   readonly operation: OutOfBandOperation;

@@ -1,12 +1,10 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { OperatorAction } from '../domain/operator-action.js';
+import { FRONT_DOOR_IDENTITY } from '../domain/out-of-band.js';
 import { unlockWorkflowId } from '../domain/unlock-request.js';
 import { CALL_TIMEOUT_MS, callWithin } from './bounded-calls.js';
 import { hasCode, NOT_FOUND } from './grpc-code.js';
 import type { UnlockExecutions } from './unlock-executions.js';
-
-/** Who Temporal's own records name; who it was stands in the audit log. */
-const IDENTITY = 'latchkey-api';
 
 /** The operator's actions as Temporal's own operations: see `UnlockExecutions.operate`. */
 export function createOperate({ client }: { readonly client: Client }): UnlockExecutions['operate'] {
@@ -15,7 +13,7 @@ export function createOperate({ client }: { readonly client: Client }): UnlockEx
 
   return async (action, { request, runId, pending }) => {
     const workflowId = unlockWorkflowId(request.correlationId);
-    const activity = { namespace, execution: { workflowId, runId }, id: pending?.activityId ?? '', identity: IDENTITY };
+    const activity = { namespace, execution: { workflowId, runId }, id: pending?.activityId ?? '', identity: FRONT_DOOR_IDENTITY };
     const unpause = () => workflowService.unpauseActivity(activity);
     const operations: Record<OperatorAction, () => Promise<unknown>> = {
       async cancel() {

@@ -129,7 +129,8 @@ describe('what is done to an unlock directly in Temporal', () => {
 
 describe('what is done through the front door', () => {
   it('stands on record once, and is not taken for anything else', async () => {
-    const paused = await waiting('paused-by-us');
+    const paused = await begin('paused-by-us', [{ ...muchLater, times: 5 }]);
+    await paused.waits();
     const cancelled = await waiting('cancelled-by-us');
     expect((await paused.act('pause')).httpStatus).toBe(202);
     expect((await cancelled.act('cancel')).httpStatus).toBeLessThan(300);
@@ -140,7 +141,13 @@ describe('what is done through the front door', () => {
     await recorded(foreign.correlationId, [{ operation: 'terminate', identity: 'mallory@laptop', reason: 'later' }]);
     await reconcile();
     expect(await onRecord(paused.correlationId)).toEqual([]);
+    // What the front door did once hides nothing that somebody else does later.
+    await paused.act('resume');
+    await eventually(async () => expect((await paused.pending())?.paused ?? false).toBe(false));
+    await paused.waits();
+    await temporal.workflowService.pauseActivity(await activityOf(paused.correlationId, paused.pending));
+    await recorded(paused.correlationId, [{ operation: 'pause_activity', identity: 'mallory@laptop', reason: null }]);
     expect(await onRecord(cancelled.correlationId)).toEqual([]);
     await paused.act('cancel');
-  });
+  }, 120_000);
 });
