@@ -9,6 +9,7 @@ import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
+import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
 import { openGate } from './gate.js';
 import {
@@ -76,7 +77,7 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
     shutdown.abort();
     await server.close(drainMs);
   });
-  return `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
+  return `http://${authorityOf(config.HOST, port)}`;
 }
 
 function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSettings {

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { createHttpServer } from '../http/server.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
 import { createMetrics, type Metrics } from '../metrics/index.js';
+import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
 
 interface MonitoringParts {
@@ -40,7 +41,7 @@ export async function startMonitoring({ config, log, closers, workerPolls }: Mon
       : error;
   });
   closers.add('monitoring', () => server.close(DRAIN_MS));
-  const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
+  const url = `http://${authorityOf(HOST, port)}`;
   log.info({ url }, 'metrics and health are served');
   return { observer: metrics.observer, url };
 }

@@ -11,6 +11,7 @@ import { createTemporalClient } from '../temporal/client.js';
 import { createExecutions } from '../temporal/reconciler-executions.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
 import { createUpstreamByInstitution } from '../upstream/by-institution.js';
+import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
 import { tellingDrift } from './drift-log.js';
 import { startMonitoring } from './monitoring.js';
@@ -85,7 +86,6 @@ function pacesOf(institutions: readonly Institution[], connections: InstitutionC
 /** Temporal's own log through ours, and its own metrics on a port of theirs; signals are for the composition root, which stops everything in order. */
 export function installRuntime({ config, log }: Pick<WorkerParts, 'config' | 'log'>): void {
   const { HOST, TEMPORAL_SDK_METRICS_PORT: port } = config;
-  const bindAddress = `${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
   const options: RuntimeOptions = {
     shutdownSignals: [],
@@ -96,7 +96,9 @@ export function installRuntime({ config, log }: Pick<WorkerParts, 'config' | 'lo
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
       // Names and units as Prometheus would have them.
       ...(port !== undefined && {
-        metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true } },
+        metrics: {
+          prometheus: { bindAddress: authorityOf(HOST, port), countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+        },
       }),
     },
   };
