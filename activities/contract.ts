@@ -29,10 +29,16 @@ export interface SendTurn extends Turn {
   readonly mayPut: boolean;
 }
 
-/** What the check of the lock status found. `expired`: the deadline had passed before the bank was asked. */
-export interface CheckReport {
-  readonly kind: 'locked' | 'not_locked' | 'rejected' | 'expired';
-}
+/**
+ * What the check of the lock status found. `expired`: the deadline had passed before the bank was asked; `approval_needed`: a second person
+ * must be asked first, who has so long (RFC 3339).
+ */
+export type CheckReport =
+  | { readonly kind: 'locked' | 'not_locked' | 'rejected' | 'expired' | 'declined' }
+  | { readonly kind: 'approval_needed'; readonly expiresAt: string; readonly unlocks: number };
+
+/** What the record tells of a second person's decision. */
+export type ApprovalReading = 'undecided' | 'approved' | 'declined';
 
 /** How the sending of unlock PUTs ended; whatever should be tried again is thrown instead. */
 export interface SendReport {
@@ -157,6 +163,8 @@ export interface RelockWatch extends UnlockSubject {
 export interface Activities {
   /** Records the request, reads the lock status and records what it found. */
   checkLockStatus(request: UnlockRequest, turn: Turn): Promise<CheckReport>;
+  /** Reads what a second person has decided. */
+  readApproval(request: UnlockRequest): Promise<ApprovalReading>;
   /** Sends at most one PUT, its intent committed before and its result after. */
   sendUnlock(request: UnlockRequest, turn: SendTurn): Promise<SendReport>;
   /** Closes what is open, verifies, and records how the request ended; returns what stands on record. */

@@ -6,6 +6,7 @@ import type { Activities, Turn } from './contract.js';
 import { execute, type Execution } from './execution.js';
 import { asFailure, asReconcilerFailure } from './failures.js';
 import { compareWithTemporal, findOpenRequests } from './find-gaps.js';
+import { readApproval } from './read-approval.js';
 import { readLockStatus } from './read-lock-status.js';
 import type { ReconcilerParts } from './reconcile-request.js';
 import { reconcileRequests } from './reconcile-requests.js';
@@ -52,6 +53,7 @@ export function createActivities(parts: ActivityParts): Activities {
 
   return {
     checkLockStatus: (request, turn) => unlockStep(request, turn, (execution) => checkLockStatus(parts, request, execution)),
+    readApproval: (request) => unlockStep(request, AT_ONCE, (execution) => readApproval(parts, request, execution)),
     sendUnlock: (request, turn) => unlockStep(request, turn, (execution) => sendUnlock(parts, request, turn, execution)),
     recordOutcome: (request, proposal, turn) =>
       unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),

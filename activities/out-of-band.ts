@@ -70,7 +70,9 @@ async function tellPausesOf(
   await tellOutOfBand(parts, { operations, events, recorder });
 }
 
-function isOurs({ operation, at, identity }: OperationTrace, events: readonly AuditEvent[]): boolean {
+function isOurs({ operation, at, identity, updateId }: OperationTrace, events: readonly AuditEvent[]): boolean {
+  // The front door names the decision's row; whoever else does tells the workflow what is on record.
+  if (operation === 'update') return events.some(({ id }) => id === updateId);
   const ours = recordedFirst[operation];
   if (ours === undefined || (ours.identity !== undefined && ours.identity !== identity)) return false;
   const atMs = Date.parse(at);

@@ -9,6 +9,7 @@ import { flagsAsJson } from '../src/domain/lock-status.js';
 import type { ReconcilerFinding } from '../src/domain/observer.js';
 import { driftAsJson } from '../src/domain/bank-drift.js';
 import type { OperationTrace } from '../src/domain/out-of-band.js';
+import type { RepeatGuard } from '../src/domain/repeat-guard.js';
 import type { RECONCILER } from '../src/domain/reconciliation.js';
 import { unlockRecord, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest, UnlockSubject } from '../src/domain/unlock-request.js';
@@ -32,6 +33,8 @@ export interface Recorder {
    * @param purpose `settling`: the read was to tell how the request ended
    */
   statusChecked(reading: StatusReading, afterAttempt: number, purpose?: { readonly settling: true }): Promise<void>;
+  /** Records that a second person must approve. */
+  approvalRequired(about: { readonly unlocks: number; readonly guard: RepeatGuard; readonly expiresAt: Date }): Promise<void>;
   /**
    * Records the bank's answer to an attempt; where the attempt was closed meanwhile, as a late answer.
    * @param answeredAt when it came; now, by default
@@ -109,6 +112,10 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockS
         ...columns,
         metadata: { ...metadata, afterAttempt, ...purpose },
       });
+    },
+    async approvalRequired({ unlocks, guard: { maxUnlocks, windowMs }, expiresAt }) {
+      const metadata = { unlocks, maxUnlocks, windowMs, expiresAt: expiresAt.toISOString() };
+      await write('customer.unlock.approval_required', 'once', { metadata });
     },
     async attemptFinished(attempt, result, answer, answeredAt = new Date()) {
       const columns = { occurredAt: answeredAt, attempt, result, ...answerColumns(answer) };

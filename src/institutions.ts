@@ -1,10 +1,22 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ClassificationRule } from './domain/classification.js';
+import type { RepeatGuard } from './domain/repeat-guard.js';
 import { hostFaults, type HostRules } from './host-rules.js';
 import { readSecretFile } from './secret-files.js';
 import { readCertificateAndKey, readCodes, readFile, type CertificateAndKey } from './setting-files.js';
-import { httpUrl, institutionId, notLockedPolicy, pathTemplate, perSecond, requestsPerMinute, text, type Settings } from './settings.js';
+import {
+  httpUrl,
+  institutionId,
+  milliseconds,
+  notLockedPolicy,
+  pathTemplate,
+  perSecond,
+  repeatUnlockMax,
+  requestsPerMinute,
+  text,
+  type Settings,
+} from './settings.js';
 
 /** An institution that this deployment serves. */
 export interface Institution {
@@ -15,6 +27,10 @@ export interface Institution {
   readonly requestsPerMinute: number | undefined;
   readonly notLockedPolicy: 'reject' | 'accept';
   readonly reasonRequired: boolean;
+  /** How long after an unlock it is looked whether the customer is locked again; null: not at all. */
+  readonly relockWatchMs: number | null;
+  /** Null: unlocks are granted however many there were. */
+  readonly repeatGuard: RepeatGuard | null;
   /** Null where this part does not call banks. */
   readonly bank: BankSettings | null;
 }
@@ -53,6 +69,10 @@ const entry = z
     requestsPerMinute: requestsPerMinute.optional(),
     notLockedPolicy: notLockedPolicy.optional(),
     reasonRequired: z.boolean().optional(),
+    relockWatchMs: milliseconds.optional(),
+    repeatUnlockMax: repeatUnlockMax.optional(),
+    repeatUnlockWindowMs: milliseconds.optional(),
+    approvalTimeoutMs: milliseconds.optional(),
   })
   .refine(({ clientSecretFile, clientSecretVariable }) => (clientSecretFile === undefined) !== (clientSecretVariable === undefined), {
     error: 'must name its secret by clientSecretFile or by clientSecretVariable, and never hold it',
@@ -79,6 +99,10 @@ export interface InstitutionEntry extends Pick<
   | 'requestsPerMinute'
   | 'notLockedPolicy'
   | 'reasonRequired'
+  | 'relockWatchMs'
+  | 'repeatUnlockMax'
+  | 'repeatUnlockWindowMs'
+  | 'approvalTimeoutMs'
 > {
   /** Undefined where this part does not call banks: then it is not even read. */
   readonly clientSecret: string | undefined;
@@ -177,7 +201,11 @@ type SharedSetting =
   | 'UPSTREAM_MAX_PER_SECOND'
   | 'RATE_LIMIT_INSTITUTION_PER_MINUTE'
   | 'NOT_LOCKED_POLICY'
-  | 'REASON_REQUIRED';
+  | 'REASON_REQUIRED'
+  | 'RELOCK_WATCH_MS'
+  | 'REPEAT_UNLOCK_MAX'
+  | 'REPEAT_UNLOCK_WINDOW_MS'
+  | 'APPROVAL_TIMEOUT_MS';
 
 /**
  * The institutions that are served: those of the file, or the one that the settings name; none where neither is there.
@@ -206,6 +234,8 @@ function withDefaults(given: Given, config: SharedSettings): Institution {
     requestsPerMinute: given.requestsPerMinute ?? config.RATE_LIMIT_INSTITUTION_PER_MINUTE,
     notLockedPolicy: given.notLockedPolicy ?? config.NOT_LOCKED_POLICY,
     reasonRequired: given.reasonRequired ?? config.REASON_REQUIRED,
+    relockWatchMs: given.relockWatchMs ?? config.RELOCK_WATCH_MS ?? null,
+    repeatGuard: repeatGuardOf(config, given),
     bank: reachable
       ? {
           baseUrl,
@@ -221,4 +251,13 @@ function withDefaults(given: Given, config: SharedSettings): Institution {
         }
       : null,
   };
+}
+
+type GuardSettings = Pick<Settings, 'REPEAT_UNLOCK_MAX' | 'REPEAT_UNLOCK_WINDOW_MS' | 'APPROVAL_TIMEOUT_MS'>;
+
+/** When a second person must approve an unlock: as the institution has it or, where it says nothing, as for all; null: never. */
+export function repeatGuardOf(config: GuardSettings, given: Omit<Given, 'institutionId'> = {}): RepeatGuard | null {
+  const maxUnlocks = given.repeatUnlockMax ?? config.REPEAT_UNLOCK_MAX;
+  const windowMs = given.repeatUnlockWindowMs ?? config.REPEAT_UNLOCK_WINDOW_MS;
+  return maxUnlocks === 0 ? null : { maxUnlocks, windowMs, approvalMs: given.approvalTimeoutMs ?? config.APPROVAL_TIMEOUT_MS };
 }

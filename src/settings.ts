@@ -6,6 +6,10 @@ const count = (least: number, most: number) =>
 const port = count(0, 65_535);
 const WEEK_MS = 7 * 24 * 3_600_000;
 const durationMs = count(1, WEEK_MS);
+/** The same in a file. */
+export const milliseconds = z.int().min(1).max(WEEK_MS);
+/** Unlocks of one customer before a second person must approve; 0: as many as are asked for. */
+export const repeatUnlockMax = z.int().min(0).max(1_000);
 /** PUTs in a second. At 2.5 a second the third one would leave within the second of the first. */
 export const perSecond = z
   .number()
@@ -134,6 +138,9 @@ export const settings = z.object({
   RETRY_AFTER_MAX_MS: durationMs.default(300_000),
   UNLOCK_DEADLINE_MS: durationMs.default(900_000),
   RELOCK_WATCH_MS: durationMs.optional(),
+  REPEAT_UNLOCK_MAX: count(0, 1_000).default(3),
+  REPEAT_UNLOCK_WINDOW_MS: durationMs.default(86_400_000),
+  APPROVAL_TIMEOUT_MS: durationMs.default(3_600_000),
   UNLOCK_WAIT_MS: durationMs.default(25_000),
   RECONCILE_INTERVAL_MS: count(1_000, WEEK_MS).default(60_000),
   RECONCILE_AFTER_MS: count(1_000, WEEK_MS).default(60_000),

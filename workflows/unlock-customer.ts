@@ -3,6 +3,7 @@ import { CancellationScope, ParentClosePolicy, setCurrentDetails, startChild, up
 import type { CheckReport, SendReport, UnlockResult, UnrecordedAnswer } from '../activities/contract.js';
 import type { Proposal } from '../src/domain/outcome.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
+import { waitForApproval } from './approval.js';
 import { runStep, type GivenUp } from './step.js';
 import { watchRelock } from './watch-relock.js';
 
@@ -66,25 +67,37 @@ interface Ending {
   readonly unrecorded: UnrecordedAnswer | null;
 }
 
-/** Checks, then sends; tells what the workflow saw, which the audit log may know better. */
+/** Checks, waits for a second person where one must approve, then sends; tells what the workflow saw, which the audit log may know better. */
 async function tryToUnlock(request: UnlockRequest, root: CancellationScope): Promise<Ending> {
-  const { budget } = request;
-  const deadlineMs = Date.parse(budget.deadlineAt);
+  const checked = await check(request, root);
+  if (checked.kind !== 'approval_needed') return goOn(request, root, checked);
+  const decided = await waitForApproval({ request, root, expiresAt: checked.expiresAt, unlocks: checked.unlocks });
+  if (decided !== 'approved') return { proposal: decided === 'expired' ? 'failed' : 'cancelled', unrecorded: null };
+  const approved = withTimeGrantedAnew(request);
+  // Much may have happened since.
+  return goOn(approved, root, await check(approved, root));
+}
+
+function check(request: UnlockRequest, root: CancellationScope): Promise<CheckReport | GivenUp> {
   setCurrentDetails('Reading the lock status.');
-  const checked = await runStep({
+  return runStep({
     summary: 'Check the lock status',
-    budget,
-    deadlineMs,
+    budget: request.budget,
+    deadlineMs: Date.parse(request.budget.deadlineAt),
     root,
     run: (activities, turn) => activities.checkLockStatus(request, turn),
   });
+}
+
+async function goOn(request: UnlockRequest, root: CancellationScope, checked: CheckReport | GivenUp): Promise<Ending> {
   if (checked.kind !== 'locked') return { proposal: proposalAfterCheck(checked.kind), unrecorded: null };
+  const { budget } = request;
   const queue = request.sendQueue ?? null;
   setCurrentDetails(queue === null ? 'Asking the bank to unlock.' : 'Asking the bank to unlock, at the rate that is set for it.');
   const sent = await runStep({
     summary: 'Ask the bank to unlock',
     budget,
-    deadlineMs,
+    deadlineMs: Date.parse(budget.deadlineAt),
     root,
     queue,
     run: (activities, turn) => activities.sendUnlock(request, { ...turn, mayPut: !root.consideredCancelled }),
@@ -92,8 +105,16 @@ async function tryToUnlock(request: UnlockRequest, root: CancellationScope): Pro
   return { proposal: proposalAfterSending(sent), unrecorded: 'unrecorded' in sent ? sent.unrecorded : null };
 }
 
+/** The time in which a PUT may leave begins with the approval. */
+function withTimeGrantedAnew(request: UnlockRequest): UnlockRequest {
+  const { budget, requestedAt } = request;
+  const grantedMs = Date.parse(budget.deadlineAt) - Date.parse(requestedAt);
+  return { ...request, budget: { ...budget, deadlineAt: new Date(Date.now() + grantedMs).toISOString() } };
+}
+
 function proposalAfterCheck(kind: Exclude<(CheckReport | GivenUp)['kind'], 'locked'>): Proposal {
-  return kind === 'expired' ? 'failed' : kind;
+  if (kind === 'declined') return 'cancelled';
+  return kind === 'expired' || kind === 'approval_needed' ? 'failed' : kind;
 }
 
 function proposalAfterSending({ kind }: SendReport | GivenUp): Proposal {

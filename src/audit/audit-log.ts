@@ -1,5 +1,6 @@
 import type { AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
 import type { Outcome, Verification } from '../domain/outcome.js';
+import type { UnlockSubject } from '../domain/unlock-request.js';
 
 /** Thrown where a row stands under the id that was to be written, and says something else, or is another institution's. */
 export class AuditConflictError extends Error {
@@ -49,6 +50,8 @@ export interface RequestFilters {
   readonly customerId?: string | undefined;
   readonly outcome?: Outcome | undefined;
   readonly state?: 'running' | 'completed' | undefined;
+  /** Those that wait for a second person. */
+  readonly approval?: 'waiting' | undefined;
   /** By the time of the request: from inclusive, to exclusive. */
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
@@ -135,6 +138,8 @@ export interface AuditLog {
   eventsOfAll(correlationIds: readonly string[], institutionId: string): Promise<AuditEvent[]>;
   /** Which of the institutions served here has rows of this unlock request; null: none. */
   holderOf(correlationId: string): Promise<string | null>;
+  /** How often a customer was unlocked within the last so many milliseconds, by the database's clock. */
+  recentUnlocks(customer: Pick<UnlockSubject, 'institutionId' | 'customerId'>, windowMs: number): Promise<number>;
   /** A page of unlock requests, newest first. */
   listRequests(page: Page<RequestFilters, RequestPosition>): Promise<RequestSummary[]>;
   /**

@@ -38,6 +38,7 @@ export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce 
     eventsOf: repeated(reads.eventsOf),
     eventsOfAll: repeated(reads.eventsOfAll),
     holderOf: repeated(reads.holderOf),
+    recentUnlocks: repeated(reads.recentUnlocks),
     ping: repeated(reads.ping),
     listRequests: (page) => inLine(() => listRequests(page)),
     openRequests: repeated(gaps.openRequests),

@@ -1,5 +1,6 @@
 import type { AuditWriteResult, Observer } from '../domain/observer.js';
-import type { AuditAction } from '../domain/audit-event.js';
+import { decisionActions, type ApprovalEvent } from '../domain/approval.js';
+import type { AuditAction, NewAuditEvent } from '../domain/audit-event.js';
 import { AuditConflictError, AuditRefusedError, type AuditLog } from './audit-log.js';
 
 type Writes = Pick<AuditLog, 'append' | 'claimAttempt'>;
@@ -30,6 +31,8 @@ export function observed({ append, claimAttempt }: Writes, observer: Observer): 
       // Told where the row is written and not where it is decided, so that no writer can forget or repeat it.
       if (written === 'written' && action === 'customer.unlock.attempt_finished' && result != null) observer.attemptFinished(result);
       if (written === 'written' && action === 'customer.unlock.completed' && outcome != null) observer.requestCompleted(outcome);
+      const approval = written === 'written' ? approvalEventOf(event) : null;
+      if (approval !== null) observer.approvalChanged(approval);
       return written;
     },
     claimAttempt: (claim) =>
@@ -39,4 +42,11 @@ export function observed({ append, claimAttempt }: Writes, observer: Observer): 
         (attempt) => (attempt === null ? 'refused' : 'written'),
       ),
   };
+}
+
+function approvalEventOf({ action, metadata }: NewAuditEvent): ApprovalEvent | null {
+  if (action === 'customer.unlock.approval_required') return 'required';
+  if (action === decisionActions.approve) return 'approved';
+  if (action === decisionActions.decline) return 'declined';
+  return action === 'customer.unlock.completed' && metadata?.approval === 'expired' ? 'expired' : null;
 }

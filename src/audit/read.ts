@@ -5,6 +5,7 @@ import type { InstitutionLog } from './audit-log.js';
 import { eventColumns, parseEvents } from './row.js';
 
 const clocked = z.array(z.looseObject({ readAt: z.date(), takesRows: z.boolean(), taken: z.boolean(), id: z.string().nullable() }));
+const tally = z.tuple([z.object({ unlocks: z.int() })]);
 const holders = z.array(z.object({ institutionId: z.string() }));
 
 /** As `correlation_id_is_taken` has them. */
@@ -17,7 +18,7 @@ export function createReads({
   prisma,
 }: {
   readonly prisma: PrismaClient;
-}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'holderOf' | 'ping'> {
+}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'holderOf' | 'recentUnlocks' | 'ping'> {
   return {
     eventsOf: async (correlationId) => {
       // All in one round trip; with no row there is still the clock.
@@ -49,6 +50,17 @@ export function createReads({
           WHERE e.correlation_id = ${correlationId}::uuid AND e.action LIKE 'customer.unlock.%' ORDER BY e.position LIMIT 1`,
       );
       return holder?.institutionId ?? null;
+    },
+
+    recentUnlocks: async ({ customerId }, windowMs) => {
+      const [{ unlocks }] = tally.parse(
+        await prisma.$queryRaw`
+          SELECT count(*)::integer AS unlocks FROM audit_event e
+          WHERE e.customer_id = ${customerId}
+            AND e.action = 'customer.unlock.completed' AND e.outcome = 'unlocked'
+            AND e.recorded_at > clock_timestamp() - make_interval(secs => ${windowMs / 1000}::double precision)`,
+      );
+      return unlocks;
     },
 
     ping: async () => {

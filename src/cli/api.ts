@@ -4,7 +4,7 @@ import type { Observer } from '../domain/observer.js';
 import { createApp } from '../http/app.js';
 import { createHttpServer, serverTimes, type HttpServer } from '../http/server.js';
 import type { HttpSettings, ReadinessCheck, RuleSettings } from '../http/settings.js';
-import { institutionsOf } from '../institutions.js';
+import { institutionsOf, repeatGuardOf } from '../institutions.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
@@ -93,7 +93,6 @@ function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSe
       deadlineMs: config.UNLOCK_DEADLINE_MS,
     },
     ...rulesByInstitution(config),
-    relockWatchMs: config.RELOCK_WATCH_MS ?? null,
     temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
     auditVerifiers,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -101,12 +100,14 @@ function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSe
 }
 
 function rulesByInstitution(config: Config): RuleSettings {
-  const rules = institutionsOf(config).map(({ institutionId, notLockedPolicy, reasonRequired, maxPerSecond }) => {
+  const rules = institutionsOf(config).map(({ institutionId, maxPerSecond, ...institution }) => {
+    const { notLockedPolicy, reasonRequired, relockWatchMs, repeatGuard } = institution;
     const sendQueue = maxPerSecond === null ? null : sendQueueBeside(taskQueue, institutionId);
-    return [institutionId, { notLockedPolicy, reasonRequired, sendQueue }] as const;
+    return [institutionId, { notLockedPolicy, reasonRequired, sendQueue, relockWatchMs, repeatGuard }] as const;
   });
-  const { NOT_LOCKED_POLICY: notLockedPolicy, REASON_REQUIRED: reasonRequired } = config;
-  return { notLockedPolicy, reasonRequired, sendQueue: null, institutions: new Map(rules) };
+  const { NOT_LOCKED_POLICY: notLockedPolicy, REASON_REQUIRED: reasonRequired, RELOCK_WATCH_MS: relockWatchMs = null } = config;
+  const repeatGuard = repeatGuardOf(config);
+  return { notLockedPolicy, reasonRequired, sendQueue: null, relockWatchMs, repeatGuard, institutions: new Map(rules) };
 }
 
 interface Pingable {

@@ -1,3 +1,4 @@
+import type { ApprovalState } from './approval.js';
 import type { Meaning } from './meaning.js';
 import { lockStatusOf, type StatusFlags } from './lock-status.js';
 import type { Settlement } from './outcome.js';
@@ -51,13 +52,21 @@ interface Ending extends Settlement {
   readonly flags: StatusFlags | null;
   /** How the bank's last refusal was read, if it refused. */
   readonly meaning: Meaning | null;
+  /** What a second person said who had to be asked; absent: nobody had to be. */
+  readonly approval?: ApprovalState | null;
 }
 
 /**
  * Plain words on how a request ended and what is left to do.
  * @returns null where nothing is
  */
-export function diagnoseEnding({ outcome, verification, flags, meaning }: Ending): string | null {
+export function diagnoseEnding({ outcome, verification, flags, meaning, approval = null }: Ending): string | null {
+  if (outcome === 'cancelled' && approval === 'declined') {
+    return 'A second person declined the unlock: the customer was unlocked too often in a short time. Find out who is asking for it.';
+  }
+  if (outcome === 'failed' && approval === 'expired') {
+    return 'The customer was unlocked too often in a short time, and no second person approved another unlock in the time allowed: ask again with a new correlationId, and have it approved.';
+  }
   if (outcome === 'rejected') return (meaning === null ? undefined : refusals[meaning]) ?? 'The bank refused the unlock for good.';
   if (outcome === 'failed') {
     return verification === 'unavailable'

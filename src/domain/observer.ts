@@ -1,3 +1,4 @@
+import type { ApprovalEvent } from './approval.js';
 import type { AttemptResult } from './attempt.js';
 import type { AuditAction } from './audit-event.js';
 import type { BankDrift } from './bank-drift.js';
@@ -77,6 +78,8 @@ export interface Observer {
   reconcilerFound(finding: ReconcilerFinding): void;
   accessDenied(denial: AccessDenied): void;
   requestAnswered(request: RequestAnswered): void;
+  /** A request began to wait for a second person, or ceased to. */
+  approvalChanged(event: ApprovalEvent): void;
   /** Some time after an unlock it was looked whether the customer is locked again. */
   relockChecked(found: LockStatus | 'unknown'): void;
   /** Something was done to an unlock directly in Temporal; told once, with its row. */
@@ -98,6 +101,7 @@ export const silentObserver: Observer = {
   reconcilerFound: () => undefined,
   accessDenied: () => undefined,
   requestAnswered: () => undefined,
+  approvalChanged: () => undefined,
   relockChecked: () => undefined,
   operatedOutOfBand: () => undefined,
   auditSealed: () => undefined,

@@ -15,6 +15,8 @@ export interface OperationTrace {
   readonly runId: string;
   /** What whoever did it called themselves: Temporal believes any name. */
   readonly identity: string | null;
+  /** Of an update, as whoever sent it chose it; absent: it was none. */
+  readonly updateId?: string | null;
   /** In their words, or the name of the signal or update; null where none was given. */
   readonly reason: string | null;
 }

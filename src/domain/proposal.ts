@@ -1,3 +1,4 @@
+import { approvalIn } from './approval.js';
 import type { AuditEvent } from './audit-event.js';
 import { refusesReading } from './classification.js';
 import { meanings } from './meaning.js';
@@ -22,6 +23,7 @@ export function proposalFromRecord(record: UnlockRecord, { cancelRequested, maxA
   const meaning = meanings.find((known) => known === lastRead?.metadata.meaning);
   if (meaning !== undefined && refusesReading(meaning)) return 'rejected';
   if (maxAttempts !== null && record.attempts.length >= maxAttempts) return 'failed';
+  if (record.approval?.decision?.kind === 'decline') return 'cancelled';
   return cancelRequested ? 'cancelled' : 'failed';
 }
 
@@ -29,7 +31,17 @@ export function proposalFromRecord(record: UnlockRecord, { cancelRequested, maxA
 export function operatorCancelled(events: readonly AuditEvent[]): boolean {
   const acts = events.filter(({ action }) => action === 'customer.unlock.cancel_requested');
   const inVain = new Set(acts.filter(({ metadata }) => metadata.carriedOut === false).flatMap(({ id, metadata }) => [id, metadata.act]));
-  const deadlineAt = events.find(({ action }) => action === 'customer.unlock.requested')?.metadata.deadlineAt;
-  const deadlineMs = typeof deadlineAt === 'string' ? Date.parse(deadlineAt) : Infinity;
+  const deadlineMs = deadlineMsIn(events);
   return acts.some(({ id, occurredAt }) => !inVain.has(id) && occurredAt.getTime() < deadlineMs);
+}
+
+/** Until when PUTs were allowed: an approval sets the time that was granted anew, and while one is waited for there is that wait. */
+function deadlineMsIn(events: readonly AuditEvent[]): number {
+  const requested = events.find(({ action }) => action === 'customer.unlock.requested');
+  const deadlineAt = requested?.metadata.deadlineAt;
+  if (requested === undefined || typeof deadlineAt !== 'string') return Infinity;
+  const approval = approvalIn(events);
+  if (approval === null) return Date.parse(deadlineAt);
+  if (approval.decision === null) return approval.expiresAt.getTime();
+  return approval.decision.event.occurredAt.getTime() + Date.parse(deadlineAt) - requested.occurredAt.getTime();
 }

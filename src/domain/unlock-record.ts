@@ -1,3 +1,4 @@
+import { approvalIn, type Approval } from './approval.js';
 import type { Attempt } from './attempt.js';
 import type { AuditAction, AuditEvent } from './audit-event.js';
 import { meanings } from './meaning.js';
@@ -10,6 +11,8 @@ export interface UnlockRecord {
   readonly attempts: readonly Attempt[];
   /** Reads of the lock status, oldest first. */
   readonly statusChecks: readonly AuditEvent[];
+  /** Null where no second person was asked. */
+  readonly approval: Approval | null;
 }
 
 /**
@@ -46,6 +49,7 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
     completed: events.find(({ action }) => action === 'customer.unlock.completed') ?? null,
     attempts,
     statusChecks: events.filter(({ action }) => action === 'customer.unlock.status_checked'),
+    approval: approvalIn(events),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { RepeatGuard } from './repeat-guard.js';
+
 /** Who asked, as the verified token says; `onBehalfOf` is the human a service names, asserted and not verified. */
 export interface Actor {
   readonly type: 'user' | 'service';
@@ -47,6 +49,8 @@ export interface UnlockRequest extends UnlockSubject {
   readonly sendQueue?: string | null;
   /** How long after an unlock it is looked whether the customer is locked again, in milliseconds; absent or null: not at all. */
   readonly relockWatchMs?: number | null;
+  /** When a second person must approve it; absent or null: never. */
+  readonly repeatGuard?: RepeatGuard | null;
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

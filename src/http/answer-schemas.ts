@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalStates } from '../domain/approval.js';
 import { attemptResults } from '../domain/attempt.js';
 import { auditActions } from '../domain/audit-event.js';
 import { statusFlagNames } from '../domain/lock-status.js';
@@ -26,6 +27,25 @@ const attemptSchema = z.strictObject({
   durationMs: z.number().nullable(),
 });
 
+const actorSchema = z.strictObject({
+  type: z.enum(['user', 'service']),
+  id: z.string(),
+  name: text,
+  clientId: text,
+  onBehalfOf: z.strictObject({ id: z.string(), asserted: z.literal(true) }).nullable(),
+});
+
+const approvalSchema = z.strictObject({
+  state: z.enum(approvalStates).meta({ description: 'cancelled: the request ended otherwise while it waited' }),
+  unlocks: z.int().meta({ description: 'How often the customer was unlocked in the window before' }),
+  windowMs: z.number(),
+  requiredAt: time,
+  expiresAt: time,
+  decidedAt: time.nullable(),
+  decidedBy: actorSchema.nullable(),
+  reason: text,
+});
+
 /** One unlock request, as every route answers it. */
 export const unlockSchema = z
   .strictObject({
@@ -37,15 +57,7 @@ export const unlockSchema = z
     verification,
     diagnosis: text.meta({ description: 'Why an unlock will not help, or not alone, and what will' }),
     requestedAt: time,
-    requestedBy: z
-      .strictObject({
-        type: z.enum(['user', 'service']),
-        id: z.string(),
-        name: text,
-        clientId: text,
-        onBehalfOf: z.strictObject({ id: z.string(), asserted: z.literal(true) }).nullable(),
-      })
-      .nullable(),
+    requestedBy: actorSchema.nullable(),
     reason: text,
     reasonCode: text,
     ticket: text,
@@ -56,6 +68,9 @@ export const unlockSchema = z
       .boolean()
       .nullable()
       .meta({ description: 'True while an operator keeps the next attempt back; null where Temporal was not asked, as in lists' }),
+    approval: approvalSchema
+      .nullable()
+      .meta({ description: 'That it waits, or waited, for a second person; null where nobody had to be asked' }),
     links: z.strictObject({ self: z.string(), events: text, temporal: text }),
   })
   .meta({ id: 'Unlock' });
@@ -91,6 +106,7 @@ export const dryRunSchema = z
     flags: flags.meta({ description: 'As the bank sent them; an absent flag means false' }),
     diagnosis: text,
     wouldSendPut: z.boolean(),
+    approvalNeeded: z.boolean().meta({ description: 'A second person would have to approve: the customer was unlocked too often lately' }),
     expectedOutcome: z.enum(['unlocked', 'not_locked']).meta({ description: 'Where the bank does as it is asked' }),
     because: z.string(),
   })

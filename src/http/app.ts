@@ -4,6 +4,8 @@ import type { AuditLog } from '../audit/audit-log.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
 import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import type { AuditReview } from '../audit/audit-review.js';
+import { createApprovalDesk } from './approval-desk.js';
+import { approvalRoutes } from './approvals.js';
 import { auditEventRoutes } from './audit-events.js';
 import { evidenceRoutes } from './audit-evidence.js';
 import { auditExportRoutes } from './audit-export.js';
@@ -99,6 +101,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, look, schemas, settings }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
+    ...approvalRoutes({ approvals: createApprovalDesk({ audit, executions, desk }), schemas, settings }),
     ...lockStatusRoutes({ audit, look, schemas }),
     ...auditEventRoutes({ review, readers, schemas }),
     ...auditExportRoutes({ review, readers, schemas, log }),

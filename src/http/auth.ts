@@ -11,6 +11,7 @@ export const scopes = {
   'institution-users:write': 'Unlock customers',
   'institution-users:read': 'Read unlock requests and lock statuses',
   'unlocks:operate': 'Steer unlocks',
+  'unlocks:approve': 'Approve or decline, as a second person, the unlock of a customer who was unlocked too often',
   'temporal:decode': 'Read what Temporal keeps encrypted, of every institution: for those who operate the deployment',
   'audit:read': 'Read the audit log',
 } as const;
@@ -33,7 +34,11 @@ export interface Bearer {
 export class ForbiddenProblem extends Problem {
   readonly bearer: Bearer;
 
-  constructor(code: 'insufficient_scope' | 'institution_not_served', bearer: Bearer, parts: ConstructorParameters<typeof Problem>[1]) {
+  constructor(
+    code: 'insufficient_scope' | 'institution_not_served' | 'approver_not_allowed',
+    bearer: Bearer,
+    parts: ConstructorParameters<typeof Problem>[1],
+  ) {
     super(code, parts);
     this.bearer = bearer;
   }

@@ -21,20 +21,35 @@ export function dropInAnswer(correlationId: string, record: UnlockRecord, { notL
       return rejection(record);
     case 'cancelled':
       return asAnswer(
-        new Problem('cancelled', { detail: 'The unlock was cancelled on request; for another try use a new correlationId.' }),
+        new Problem('cancelled', {
+          detail: declineOf(record) ?? 'The unlock was cancelled on request; for another try use a new correlationId.',
+        }),
       );
     case 'failed':
-      return asAnswer(
-        new Problem('retries_exhausted', { detail: 'Attempts or time are used up; for another try use a new correlationId.' }),
-      );
+      return asAnswer(new Problem('retries_exhausted', { detail: exhaustion(record) }));
     default:
       return asAnswer(
         new Problem('still_running', {
-          detail: 'The unlock goes on. Send the same request with the same correlationId again to wait for its end.',
+          detail: `${whatGoesOn(record)} Send the same request with the same correlationId again to wait for its end.`,
           headers: { 'retry-after': RETRY_AFTER_SECONDS, location: unlockPath(correlationId) },
         }),
       );
   }
+}
+
+function declineOf({ approval }: UnlockRecord): string | null {
+  return approval?.decision?.kind === 'decline' ? 'A second person declined the unlock; for another try use a new correlationId.' : null;
+}
+
+function exhaustion({ approval }: UnlockRecord): string {
+  if (approval !== null && approval.decision === null)
+    return 'No second person approved the unlock in time; for another try use a new correlationId.';
+  return 'Attempts or time are used up; for another try use a new correlationId.';
+}
+
+function whatGoesOn({ approval }: UnlockRecord): string {
+  if (approval !== null && approval.decision === null) return 'A second person must approve the unlock, because there were many lately.';
+  return 'The unlock goes on.';
 }
 
 function asAnswer(problem: Problem): Answer {

@@ -48,6 +48,13 @@ export const errorCodes = {
     meaning: 'The claim `institution_id` is absent, or names an institution that this deployment does not serve.',
     remedy: 'Use a token of an institution that is served here.',
   },
+  approver_not_allowed: {
+    httpStatus: 403,
+    title: 'Somebody else must decide',
+    meaning: 'A second person must approve or decline this unlock: a person with a token of their own, and not the one who asked for it.',
+    remedy: 'Have a colleague decide who holds the scope `unlocks:approve`.',
+    only: 'others',
+  },
   not_found: {
     httpStatus: 404,
     title: 'Nothing is here',

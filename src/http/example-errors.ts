@@ -29,6 +29,7 @@ const details: Readonly<Record<ErrorCode, string>> = {
   correlation_id_in_use: 'Send the request under a correlationId of its own.',
   not_locked: diagnose({ locked: false, onHold: true }) ?? '',
   cancelled: 'The unlock was cancelled on request; for another try use a new correlationId.',
+  approver_not_allowed: 'Whoever asked for the unlock may not decide on it: another person must.',
   request_has_ended: 'The request has ended: unlocked.',
   nothing_to_act_on: 'It is not paused.',
   not_sealed_yet: 'This audit event is not sealed yet. Ask again in a few seconds.',

@@ -53,6 +53,7 @@ export const dryRuns = {
       flags: { ...standing, locked: true, onHold: false },
       diagnosis: null,
       wouldSendPut: true,
+      approvalNeeded: false,
       expectedOutcome: 'unlocked',
       because: 'The customer is locked: a PUT would be sent, and nothing else keeps the customer out.',
     },

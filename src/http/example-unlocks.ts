@@ -27,6 +27,7 @@ const accepted: UnlockAnswer = {
   attempts: [],
   nextAttemptAt: null,
   paused: false,
+  approval: null,
   links: { self: unlockPath(EXAMPLE_CORRELATION_ID), events: null, temporal: null },
 };
 
@@ -66,6 +67,58 @@ export const steeredUnlocks = {
   paused: { summary: 'Paused: no attempt is made', value: { ...runningUnlocks.retrying.value, nextAttemptAt: null, paused: true } },
   trying: { summary: 'Being tried now', value: { ...runningUnlocks.retrying.value, nextAttemptAt: null } },
 } satisfies Record<string, Example<UnlockAnswer>>;
+
+const waitsForApproval = {
+  state: 'waiting',
+  unlocks: 3,
+  windowMs: 86_400_000,
+  requiredAt: after(0.2),
+  expiresAt: after(3_600),
+  decidedAt: null,
+  decidedBy: null,
+  reason: null,
+} as const;
+const secondPerson = { type: 'user', id: 'lead-2', name: 'Lea Lead', clientId: 'support-desk', onBehalfOf: null } as const;
+
+/** Unlock requests on which a second person has to decide, or has decided. */
+export const approvedUnlocks = {
+  waiting: { summary: 'A second person must approve it', value: { ...accepted, approval: waitsForApproval } },
+  approved: {
+    summary: 'Approved; it goes on',
+    value: {
+      ...accepted,
+      approval: {
+        ...waitsForApproval,
+        state: 'approved',
+        decidedAt: after(60),
+        decidedBy: secondPerson,
+        reason: 'Called the customer back',
+      },
+    },
+  },
+  declined: {
+    summary: 'Declined: no PUT was sent',
+    value: {
+      ...accepted,
+      state: 'completed',
+      outcome: 'cancelled',
+      completedAt: after(60),
+      diagnosis: diagnoseEnding({ outcome: 'cancelled', verification: null, flags: null, meaning: null, approval: 'declined' }),
+      approval: {
+        ...waitsForApproval,
+        state: 'declined',
+        decidedAt: after(60),
+        decidedBy: secondPerson,
+        reason: 'It was not the customer',
+      },
+    },
+  },
+} satisfies Record<string, Example<UnlockAnswer>>;
+
+/** What a second person may send. */
+export const approvalReasons = {
+  complete: { summary: 'With a ticket, for the audit log', value: { reason: 'Called the customer back', ticket: 'HD-4711' } },
+};
 
 /** Unlock requests that have ended, in every way that one can. */
 export const endedUnlocks = {

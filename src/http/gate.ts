@@ -27,6 +27,8 @@ export interface Admission {
   readonly caller: Caller;
   /** For its answer, whatever that will be. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Puts on record that the caller may not do what they asked for, where only its handler could tell. */
+  noteRefusal(error: unknown): void;
 }
 
 /**
@@ -37,11 +39,14 @@ export type Gate = (knock: Knock) => Promise<Admission>;
 
 export function createGate({ auth, limiter, denials }: GateParts): Gate {
   return async (knock) => {
-    const caller = await auth(knock.authorization, knock.scope).catch((error: unknown) => {
+    const noteRefusal = (error: unknown): void => {
       if (denials !== null && isRecorded(knock)) noteDenial(denials, knock, error);
+    };
+    const caller = await auth(knock.authorization, knock.scope).catch((error: unknown) => {
+      noteRefusal(error);
       throw error;
     });
-    return { caller, headers: (await limiter?.admit(caller)) ?? {} };
+    return { caller, headers: (await limiter?.admit(caller)) ?? {}, noteRefusal };
   };
 }
 

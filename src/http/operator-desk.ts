@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditLog } from '../audit/audit-log.js';
 import { auditEventId } from '../audit/event-id.js';
+import { approvalState } from '../domain/approval.js';
 import type { AuditEvent, JsonObject } from '../domain/audit-event.js';
 import { operatorActions, type OperatorAction } from '../domain/operator-action.js';
-import { unlockRecord } from '../domain/unlock-record.js';
+import { unlockRecord, type UnlockRecord } from '../domain/unlock-record.js';
 import { unlockWorkflowId, type Actor, type RequestSource } from '../domain/unlock-request.js';
 import type { PendingStep, UnlockExecution, UnlockExecutions } from '../temporal/unlock-executions.js';
 import { fromAudit, fromTemporal } from './availability.js';
@@ -54,7 +55,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
     const owner = record.requested ?? record.completed ?? execution?.request;
     if (owner?.institutionId !== institutionId) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
     if (execution?.state === 'running') {
-      const objection = objectionTo(action, execution.pending);
+      const objection = awaitsApproval(record) ? objectionWhileWaiting(action) : objectionTo(action, execution.pending);
       if (objection === null) return execution;
       throw nothingToActOn(objection);
     }
@@ -110,18 +111,19 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
   };
 }
 
-const MAY_BE_DONE = 'The action is on record, and it is not known whether it was carried out.';
-const IS_DONE = 'The action is on record and was carried out; how the request stands now cannot be told.';
+const AGAIN = 'It may safely be sent again, which is recorded as another action.';
+const MAY_BE_DONE = `The action is on record, and it is not known whether it was carried out. ${AGAIN}`;
+const IS_DONE = `The action is on record and was carried out; how the request stands now cannot be told. ${AGAIN}`;
 
 /**
  * What follows the row of an act: where it is not answered, the caller must not read that nothing was done.
  * @throws Problem 503, which says what is known of the act; anything else as it came
  */
-async function onceOnRecord<T>(whatIsKnown: string, work: Promise<T>): Promise<T> {
+export async function onceOnRecord<T>(whatIsKnown: string, work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     if (!(error instanceof Problem) || error.code !== 'temporarily_unavailable') throw error;
     const { code, headers, cause } = error;
-    throw new Problem(code, { detail: `${whatIsKnown} It may safely be sent again, which is recorded as another action.`, headers, cause });
+    throw new Problem(code, { detail: whatIsKnown, headers, cause });
   });
 }
 
@@ -140,18 +142,26 @@ function objectionTo(action: OperatorAction, pending: PendingStep | null): Objec
   return state === 'due' ? { because: 'Its next try is due now and waits for a worker.' } : null;
 }
 
+function awaitsApproval({ approval }: UnlockRecord): boolean {
+  return approval !== null && approvalState(approval, null, new Date()) === 'waiting';
+}
+
+function objectionWhileWaiting(action: OperatorAction): Objection | null {
+  return action === 'cancel' ? null : { because: 'It waits for a second person to approve it.' };
+}
+
 interface Objection {
   readonly because: string;
   /** True where waiting a little may help. */
   readonly mayPass?: boolean;
 }
 
-function nothingToActOn(objection: Objection | string): Problem {
+export function nothingToActOn(objection: Objection | string): Problem {
   const { because, mayPass = false } = typeof objection === 'string' ? { because: objection } : objection;
   return new Problem('nothing_to_act_on', { detail: because, ...(mayPass && { headers: { 'retry-after': RETRY_AFTER_SECONDS } }) });
 }
 
-function endedProblem(completed: AuditEvent | null): Problem {
+export function endedProblem(completed: AuditEvent | null): Problem {
   if (completed !== null) return new Problem('request_has_ended', { detail: `The request has ended: ${completed.outcome}.` });
   return new Problem('nothing_to_act_on', {
     detail: 'Temporal no longer carries this request, and no outcome is on record yet. Its operators must look into it.',

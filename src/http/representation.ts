@@ -1,3 +1,4 @@
+import { approvalState, type Approval } from '../domain/approval.js';
 import type { AuditEvent } from '../domain/audit-event.js';
 import type { RequestSummary } from '../audit/audit-log.js';
 import type { UnlockRecord } from '../domain/unlock-record.js';
@@ -48,7 +49,23 @@ export function represent({ record, request, execution }: UnlockView, links: Lin
     })),
     nextAttemptAt: completed === null ? (execution?.pending?.nextAttemptAt?.toISOString() ?? null) : null,
     paused: completed === null ? execution && (execution.pending?.paused ?? false) : false,
+    approval: record.approval && representApproval(record.approval, completed),
     links: { self: unlockPath(origin.correlationId), events: null, temporal: temporalLink(origin.correlationId, links) },
+  };
+}
+
+function representApproval(approval: Approval, completed: AuditEvent | null): UnlockAnswer['approval'] {
+  const { unlocks, windowMs, requiredAt, expiresAt, decision } = approval;
+  const decider = decision && actorOfEvent(decision.event);
+  return {
+    state: approvalState(approval, completed, new Date()),
+    unlocks,
+    windowMs,
+    requiredAt: requiredAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    decidedAt: decision?.event.occurredAt.toISOString() ?? null,
+    decidedBy: decider && requestedBy(decider),
+    reason: decision?.event.reason ?? null,
   };
 }
 
@@ -105,7 +122,7 @@ export function actorOfEvent({ actorType: type, actorId: id, actorName: name, on
   return { type, id, name, clientId: typeof metadata.clientId === 'string' ? metadata.clientId : null, onBehalfOf };
 }
 
-function requestedBy({ type, id, name, clientId, onBehalfOf }: Actor): UnlockAnswer['requestedBy'] {
+function requestedBy({ type, id, name, clientId, onBehalfOf }: Actor): NonNullable<UnlockAnswer['requestedBy']> {
   return { type, id, name, clientId, onBehalfOf: onBehalfOf === null ? null : { id: onBehalfOf, asserted: true } };
 }
 

@@ -92,10 +92,15 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
       },
       'must be a JSON object',
     ),
+    approvalBody: z.strictObject(
+      { reason: plainText(500).meta({ description: 'Why you decide so; kept in the audit log' }), ticket },
+      'must be a JSON object',
+    ),
     unlocksQuery: z.strictObject({
       customerId: shared.customerId,
       outcome: shared.outcome,
       state: filter(oneOf(['running', 'completed']), 'Under way or ended'),
+      approval: filter(oneOf(['waiting']), 'That wait for a second person'),
       from: shared.from,
       to: shared.to,
       actor: shared.actor,

@@ -58,9 +58,12 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
     // Who may not ask is told so before anything else of the request is read.
     const { correlationId } = trace;
     const authorization = request.headersDistinct.authorization ?? [];
-    const { caller, headers } = await gate({ route, scope: route.scope, authorization, source, correlationId });
+    const { caller, headers, noteRefusal } = await gate({ route, scope: route.scope, authorization, source, correlationId });
     response.set({ ...headers, correlationId });
-    return route.handle({ ...(await call()), caller });
+    return route.handle({ ...(await call()), caller }).catch((error: unknown) => {
+      noteRefusal(error);
+      throw error;
+    });
   }
 
   return router;

@@ -1,3 +1,4 @@
+import type { RepeatGuard } from '../domain/repeat-guard.js';
 import type { RetryBudget } from '../domain/unlock-request.js';
 
 /** What each institution may have its own way. */
@@ -8,6 +9,10 @@ export interface InstitutionRules {
   readonly reasonRequired: boolean;
   /** The task queue by which PUTs go that must keep to a rate; null: there is no rate. */
   readonly sendQueue: string | null;
+  /** How long after an unlock it is looked whether the customer is locked again, in milliseconds; null: not at all. */
+  readonly relockWatchMs: number | null;
+  /** When a second person must approve an unlock; null: never. */
+  readonly repeatGuard: RepeatGuard | null;
 }
 
 /** What the front door is told at start; its own rules hold for institutions that have none of theirs. */
@@ -15,8 +20,6 @@ export interface HttpSettings extends InstitutionRules {
   readonly institutions?: ReadonlyMap<string, InstitutionRules>;
   /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
   readonly unlockWaitMs: number;
-  /** How long after an unlock it is looked whether the customer is locked again, in milliseconds; null: not at all. */
-  readonly relockWatchMs: number | null;
   /** Which customer ids are let through; holds for the whole id. */
   readonly customerIdPattern: RegExp;
   readonly budget: BudgetSettings;

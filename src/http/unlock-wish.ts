@@ -18,6 +18,7 @@ type From = Pick<AuthenticatedCall, 'caller' | 'source'>;
 export function unlockRequest(call: From, wish: UnlockWish & { readonly correlationId: string }, settings: HttpSettings): UnlockRequest {
   const { deadlineMs, ...limits } = settings.budget;
   const { institutionId } = call.caller;
+  const { sendQueue, relockWatchMs, repeatGuard } = rulesOf(settings, institutionId);
   const now = Date.now();
   return {
     correlationId: wish.correlationId,
@@ -30,8 +31,9 @@ export function unlockRequest(call: From, wish: UnlockWish & { readonly correlat
     source: call.source,
     requestedAt: new Date(now).toISOString(),
     budget: { ...limits, deadlineAt: new Date(now + deadlineMs).toISOString() },
-    sendQueue: rulesOf(settings, institutionId).sendQueue,
-    relockWatchMs: settings.relockWatchMs,
+    sendQueue,
+    relockWatchMs,
+    repeatGuard,
   };
 }
 

@@ -8,7 +8,7 @@ import { EXAMPLE_CORRELATION_ID } from './example-errors.js';
 import { dryRun } from './dry-run.js';
 import { dryRuns, unlockPage } from './example-readings.js';
 import type { LockStatusLook } from './lock-status-look.js';
-import { endedUnlocks, runningUnlocks, unlockWishes } from './example-unlocks.js';
+import { approvedUnlocks, endedUnlocks, runningUnlocks, unlockWishes } from './example-unlocks.js';
 import { failures, good } from './operation.js';
 import { MAX_WAIT_SECONDS, preferredWaitSeconds } from './prefer.js';
 import { Problem } from './problem.js';
@@ -52,7 +52,11 @@ export function unlockRoutes({ audit, desk, look, schemas, settings }: UnlocksPa
       call.body,
     );
     refuseUserOnBehalf(call, wish.onBehalfOf);
-    if (isDry) return { httpStatus: 200, body: await dryRun(call, wish, look) };
+    if (isDry)
+      return {
+        httpStatus: 200,
+        body: await dryRun(call, wish, { look, audit, guard: rulesOf(settings, call.caller.institutionId).repeatGuard }),
+      };
     const request = unlockRequest(call, { ...wish, correlationId: call.correlationId }, settings);
     const waitSeconds = preferredWaitSeconds(call.headers.prefer);
     const accepted = await desk.accept(request);
@@ -166,7 +170,9 @@ export function unlockRoutes({ audit, desk, look, schemas, settings }: UnlocksPa
           'How a request goes or went: its attempts, what the bank answered, when the next attempt is due, and in the end its outcome.',
         requestParams: { path: schemas.requestPath },
         responses: {
-          '200': good('The request', unlockSchema, { examples: { ...runningUnlocks, ...endedUnlocks } }),
+          '200': good('The request', unlockSchema, {
+            examples: { ...runningUnlocks, waiting_for_approval: approvedUnlocks.waiting, ...endedUnlocks },
+          }),
           ...failures({ path: unlockPath(EXAMPLE_CORRELATION_ID), codes: ['not_found'] }),
         },
       },

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { approvalEvents } from '../domain/approval.js';
 import { attemptResults } from '../domain/attempt.js';
 import { auditActions } from '../domain/audit-event.js';
 import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
@@ -88,6 +89,12 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     labelNames: ['operation'],
     registers,
   });
+  const approvals = new Counter({
+    name: 'latchkey_approvals_total',
+    help: 'Unlocks that had to wait for a second person, by what became of it; required: began to wait.',
+    labelNames: ['event'],
+    registers,
+  });
   const relocks = new Counter({
     name: 'latchkey_relock_checks_total',
     help: 'Customers looked after some time after an unlock, by what was found; locked: again.',
@@ -124,6 +131,7 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   for (const outcome of outcomes) completed.inc({ outcome }, 0);
   for (const result of attemptResults) attempts.inc({ result }, 0);
   for (const finding of reconcilerFindings) findings.inc({ finding }, 0);
+  for (const event of approvalEvents) approvals.inc({ event }, 0);
   for (const lock_status of ['locked', 'not_locked', 'unknown']) relocks.inc({ lock_status }, 0);
   for (const operation of outOfBandOperations) outOfBand.inc({ operation }, 0);
   for (const endpoint of ['unlock', 'status']) for (const kind of driftKinds) drift.inc({ endpoint, kind }, 0);
@@ -145,6 +153,7 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
       auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
       reconcilerFound: (finding) => findings.inc({ finding }),
       bankDrifted: (endpoint, { kind }) => drift.inc({ endpoint, kind }),
+      approvalChanged: (event) => approvals.inc({ event }),
       relockChecked: (found) => relocks.inc({ lock_status: found }),
       operatedOutOfBand: (operation) => outOfBand.inc({ operation }),
       accessDenied: ({ httpStatus, record }) => denied.inc({ status: httpStatus, record }),

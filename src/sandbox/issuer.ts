@@ -8,6 +8,7 @@ export const callerScopes = [
   'institution-users:read',
   'institution-users:write',
   'unlocks:operate',
+  'unlocks:approve',
   'audit:read',
   'temporal:decode',
 ] as const;

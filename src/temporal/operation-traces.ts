@@ -11,6 +11,7 @@ interface Told {
   readonly operation: OutOfBandOperation;
   readonly identity?: string | null;
   readonly reason?: string | null | undefined;
+  readonly updateId?: string | null;
 }
 
 /** What the history of one run tells of those who did something to it, oldest first. */
@@ -18,9 +19,10 @@ export function operationsIn(events: readonly HistoryEvent[], runId: string): Op
   return events.flatMap((event) => {
     const told = toldBy(event);
     if (told === null) return [];
-    const { operation, identity, reason } = told;
+    const { operation, identity, reason, updateId } = told;
     const at = timeOf(event.eventTime);
-    return [{ operation, key: `${runId}/${String(event.eventId)}`, at, runId, identity: orNull(identity), reason: orNull(reason) }];
+    const key = `${runId}/${String(event.eventId)}`;
+    return [{ operation, key, at, runId, identity: orNull(identity), reason: orNull(reason), ...(updateId != null && { updateId }) }];
   });
 }
 
@@ -57,7 +59,7 @@ function toldBy(event: HistoryEvent): Told | null {
   if (signaled) return { operation: 'signal', identity: signaled.identity ?? null, reason: signaled.signalName };
   if (updated) {
     const { meta, input } = updated.acceptedRequest ?? {};
-    return { operation: 'update', identity: meta?.identity ?? null, reason: input?.name };
+    return { operation: 'update', identity: meta?.identity ?? null, reason: input?.name, updateId: meta?.updateId ?? null };
   }
   if (optionsUpdated) return { operation: 'change_options' };
   if (taskFailed?.cause === WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW) {

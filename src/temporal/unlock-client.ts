@@ -16,7 +16,7 @@ import { pendingStep } from './pending-step.js';
 import { searchAttributesOf } from './search-attributes.js';
 import { taskQueue } from './settings.js';
 import { TemporalUnavailableError, type UnlockExecution, type UnlockExecutions } from './unlock-executions.js';
-import { createOperate } from './unlock-operations.js';
+import { createOperate, createTellDecision } from './unlock-operations.js';
 import { unlockRequestPayload } from './unlock-request-payload.js';
 
 interface UnlockClientParts {
@@ -123,6 +123,8 @@ export function createUnlockClient({
     },
 
     operate: createOperate({ client }),
+
+    tellDecision: createTellDecision({ client }),
 
     async readLockStatus(query) {
       try {

@@ -54,6 +54,12 @@ export interface UnlockExecutions {
    * @returns `nothing_there` where workflow or step have ended since
    */
   operate(action: OperatorAction, execution: UnlockExecution): Promise<'carried_out' | 'nothing_there'>;
+  /**
+   * Tells the workflow that a second person's decision is on record; it reads it there. Telling the same decision again changes nothing.
+   * @param decisionId the id of the decision's row
+   * @returns `nothing_there` where the workflow has ended, or no longer waits for a decision
+   */
+  tellDecision(correlationId: string, decisionId: string): Promise<'taken' | 'nothing_there'>;
   /** Reads a customer's lock status through the worker, which alone holds the bank's credentials. */
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
   /** @returns null where Temporal no longer keeps it */

@@ -1,10 +1,29 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import type { ApprovalReading } from '../../activities/contract.js';
 import type { OperatorAction } from '../domain/operator-action.js';
 import { FRONT_DOOR_IDENTITY } from '../domain/out-of-band.js';
 import { unlockWorkflowId } from '../domain/unlock-request.js';
 import { CALL_TIMEOUT_MS, callWithin } from './bounded-calls.js';
 import { hasCode, NOT_FOUND } from './grpc-code.js';
 import type { UnlockExecutions } from './unlock-executions.js';
+
+/** Where the worker must take a task up before there is an answer. */
+const DECISION_TIMEOUT_MS = 10_000;
+
+/** A second person's decision as an update of the workflow: see `UnlockExecutions.tellDecision`. */
+export function createTellDecision({ client }: { readonly client: Client }): UnlockExecutions['tellDecision'] {
+  return (correlationId, decisionId) =>
+    callWithin(client, DECISION_TIMEOUT_MS, async () => {
+      try {
+        const handle = client.workflow.getHandle(unlockWorkflowId(correlationId));
+        await handle.executeUpdate<ApprovalReading, []>('approvalDecided', { args: [], updateId: decisionId });
+        return 'taken';
+      } catch (error) {
+        if (isNotFound(error) || error instanceof WorkflowUpdateFailedError) return 'nothing_there';
+        throw error;
+      }
+    });
+}
 
 /** The operator's actions as Temporal's own operations: see `UnlockExecutions.operate`. */
 export function createOperate({ client }: { readonly client: Client }): UnlockExecutions['operate'] {

@@ -25,4 +25,5 @@ export const unlockRequestPayload: z.ZodType<UnlockRequest> = z.object({
   // Inputs of earlier versions have none.
   sendQueue: text.default(null),
   relockWatchMs: z.number().nullable().default(null),
+  repeatGuard: z.object({ maxUnlocks: z.number(), windowMs: z.number(), approvalMs: z.number() }).nullable().default(null),
 });

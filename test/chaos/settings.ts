@@ -12,4 +12,5 @@ export const settings = {
   RETRY_AFTER_MAX_MS: '2000',
   UNLOCK_DEADLINE_MS: '60000',
   UNLOCK_WAIT_MS: '5000',
+  REPEAT_UNLOCK_MAX: '0',
 } as const;

@@ -56,6 +56,7 @@ const app = createApp({
     temporalUiUrl: null,
     auditVerifiers: [],
     relockWatchMs: null,
+    repeatGuard: null,
     namespace: 'default',
   },
   readiness: [],

@@ -14,8 +14,8 @@ beforeAll(async () => {
     settings: {
       unlockWaitMs: 20_000,
       institutions: new Map([
-        ['sandbox-bank', { notLockedPolicy: 'reject', reasonRequired: false, sendQueue: null }],
-        [OTHER, { notLockedPolicy: 'accept', reasonRequired: true, sendQueue: null }],
+        ['sandbox-bank', { notLockedPolicy: 'reject', reasonRequired: false, sendQueue: null, relockWatchMs: null, repeatGuard: null }],
+        [OTHER, { notLockedPolicy: 'accept', reasonRequired: true, sendQueue: null, relockWatchMs: null, repeatGuard: null }],
       ]),
     },
   });

@@ -17,6 +17,9 @@ const folder = fileURLToPath(new URL(`histories/${version}/`, import.meta.url));
 await mkdir(folder, { recursive: true });
 const house = await openHouse();
 const latchkey = await openLatchkey({ budget: { initialIntervalMs: 200 }, reconciler: { afterMs: 1, openAfterMs: 1 } });
+const repeatGuard = { maxUnlocks: 1, windowMs: 86_400_000, approvalMs: 60_000 };
+const guarded = await openLatchkey({ settings: { repeatGuard } });
+const hurried = await openLatchkey({ settings: { repeatGuard: { ...repeatGuard, approvalMs: 1_000 } } });
 const hasty = await openLatchkey({ budget: { retryAfterMaxMs: 60_000, deadlineMs: 3_000, activityTimeoutMs: 2_000 } });
 
 async function record(
@@ -41,6 +44,40 @@ async function save(name: string, workflowId: string, client = latchkey.client):
     .replaceAll(/\d+@[\w.-]+/g, 'recorder')
     .replaceAll(root, '');
   await writeFile(`${folder}${name}.json`, `${json}\n`);
+}
+
+async function unlockedBefore(customerId: string, house: typeof latchkey): Promise<void> {
+  await house.unlock(customerId);
+  house.sandbox.customers.set(customerId, { state: { locked: true } });
+}
+
+function decide(decision: 'approve' | 'decline'): (workflowId: string) => Promise<void> {
+  return async (workflowId) => {
+    const token = await guarded.sandbox.mintToken({ subject: 'second-person' });
+    const path = `/v1/unlocks/${workflowId.replace('unlock-', '')}:${decision}`;
+    await eventually(async () => {
+      const { status } = await guarded.call(path, { method: 'POST', body: { reason: 'recording' }, token });
+      if (status >= 300) throw new Error('not waiting yet');
+    });
+  };
+}
+
+async function recordApprovals(): Promise<void> {
+  for (const customerId of ['locked-1', 'two-503', 'locked-2']) await unlockedBefore(customerId, guarded);
+  await unlockedBefore('locked-1', hurried);
+  await record('approval-approved', 'locked-1', decide('approve'), guarded);
+  await record('approval-declined', 'two-503', decide('decline'), guarded);
+  await record('approval-cancelled', 'locked-2', (workflowId) => cancelAtOnce(workflowId, guarded), guarded);
+  await record('approval-expired', 'locked-1', undefined, hurried);
+}
+
+async function cancelAtOnce(workflowId: string, { call }: typeof latchkey): Promise<void> {
+  const correlationId = workflowId.replace('unlock-', '');
+  await eventually(async () => {
+    const { body } = await call(`/v1/unlocks/${correlationId}`);
+    if (!JSON.stringify(body).includes('"waiting"')) throw new Error('not waiting yet');
+  });
+  await call(`/v1/unlocks/${correlationId}:cancel`, { method: 'POST', body: { reason: 'recording' } });
 }
 
 async function recordReconciler(): Promise<void> {
@@ -109,7 +146,10 @@ try {
   hasty.sandbox.customers.set('waiting', { script: [{ httpStatus: 429, headers: { 'Retry-After': '2' }, times: 'always' }] });
   await record('paused-beyond-the-deadline', 'waiting', pauseWhileWaiting, hasty);
   await recordReconciler();
+  if (isWanted('approval')) await recordApprovals();
 } finally {
+  await hurried.close();
+  await guarded.close();
   await hasty.close();
   await latchkey.close();
   await house.close();

@@ -71,6 +71,7 @@ export const settings: HttpSettings = {
   temporalUiUrl: 'http://127.0.0.1:8233',
   auditVerifiers: [],
   relockWatchMs: null,
+  repeatGuard: null,
   namespace: 'default',
 };
 
@@ -87,6 +88,7 @@ export function closedRooms() {
     eventsOf: refuse('eventsOf'),
     eventsOfAll: refuse('eventsOfAll'),
     holderOf: refuse('holderOf'),
+    recentUnlocks: refuse('recentUnlocks'),
     listRequests: refuse('listRequests'),
     openRequests: refuse('openRequests'),
     endingsOf: refuse('endingsOf'),
@@ -109,6 +111,7 @@ export function closedRooms() {
     find: refuse('find'),
     waitUntilClosed: refuse('waitUntilClosed'),
     operate: refuse('operate'),
+    tellDecision: refuse('tellDecision'),
     readLockStatus: refuse('readLockStatus'),
     historyOf: refuse('historyOf'),
     ping: refuse('temporal ping'),

@@ -3,9 +3,11 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
 import { createActivities, type ActivityParts, type ReconcilerSettings } from '../../activities/index.js';
 import { connectInstitutions, createAuditLogByInstitution, createAuditReviewByInstitution } from '../../src/audit/by-institution.js';
+import type { AuditLog } from '../../src/audit/audit-log.js';
 import { createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
+import type { Denials } from '../../src/http/denials.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Waits } from '../../src/http/waits.js';
@@ -46,6 +48,7 @@ const settings: HttpSettings = {
   temporalUiUrl: null,
   auditVerifiers: [],
   relockWatchMs: null,
+  repeatGuard: null,
   namespace: 'default',
 };
 
@@ -73,6 +76,8 @@ interface Wishes {
   /** PUTs in any second, over all workers. */
   readonly maxPerSecond?: number;
   readonly waits?: Waits;
+  /** How refused requests go on record; without it they do not. */
+  readonly denials?: (audit: AuditLog) => Denials;
   /** A secret that the bank still takes besides its own. */
   readonly previousClientSecret?: string;
   /** The API's, and each worker's that is told of no others. */
@@ -225,6 +230,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     ],
     log: { info: note, warn: note, error: note },
     ...(wishes.waits !== undefined && { waits: wishes.waits }),
+    ...(wishes.denials !== undefined && { denials: wishes.denials(auditLog) }),
     shutdownSignal: shutdown.signal,
   });
   const server = createHttpServer(app);

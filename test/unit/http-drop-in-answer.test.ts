@@ -14,6 +14,7 @@ function ended(outcome: AuditEvent['outcome'], more: Partial<UnlockRecord> = {})
     completed: auditEvent({ action: 'customer.unlock.completed', outcome }),
     attempts: [],
     statusChecks: [],
+    approval: null,
     ...more,
   };
 }

@@ -54,7 +54,14 @@ describe('a cursor', () => {
 
 describe('a customer id', () => {
   const customerId = (pattern: RegExp) =>
-    createRequestSchemas({ customerIdPattern: pattern, notLockedPolicy: 'reject', reasonRequired: false, sendQueue: null }).customerPath;
+    createRequestSchemas({
+      customerIdPattern: pattern,
+      notLockedPolicy: 'reject',
+      reasonRequired: false,
+      sendQueue: null,
+      relockWatchMs: null,
+      repeatGuard: null,
+    }).customerPath;
 
   it('must match the pattern as a whole, whatever anchors and flags the pattern has', () => {
     for (const pattern of [/[a-z]+/, /^[a-z]+|[a-z]+$/g, /^[a-z]+$/m]) {
