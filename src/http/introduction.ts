@@ -43,6 +43,7 @@ export const tags = {
   'Drop-in': "The bank's own endpoint, made durable: same path, headers and answers.",
   'Unlock requests': 'Asking for an unlock, and how it goes.',
   "Operators' actions": 'Steering a request that is under way. Every action is recorded, with its reason.',
+  Approvals: 'A second person decides on the unlock of a customer who was unlocked too often lately.',
   Customers: 'What the bank says of a customer. Every look is recorded.',
   Audit: 'What happened, who did it, when, and with what result. Every look is recorded.',
   Operations: 'For those who run Latchkey.',

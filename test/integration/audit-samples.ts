@@ -12,6 +12,8 @@ const needs: Partial<Record<AuditAction, Partial<NewAuditEvent>>> = {
   'customer.unlock.requested': { actorType: 'user', actorId: 'agent-1' },
   'customer.unlock.joined': { actorType: 'user', actorId: 'agent-2' },
   'customer.unlock.status_checked': { lockStatus: 'locked' },
+  'customer.unlock.approved': { ...operator, reason: 'known' },
+  'customer.unlock.declined': { ...operator, reason: 'unknown' },
   'customer.unlock.attempt_started': { attempt: 1, executionId: '11111111-1111-4111-8111-111111111111' },
   'customer.unlock.attempt_finished': { attempt: 1, result: 'succeeded', httpStatus: 204, durationMs: 12 },
   'customer.unlock.late_answer': { attempt: 1, result: 'succeeded', httpStatus: 204 },

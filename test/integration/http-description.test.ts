@@ -39,6 +39,8 @@ describe('/openapi.json', () => {
       'post /v1/unlocks/{correlationId}:retry-now': ['unlocks:operate'],
       'post /v1/unlocks/{correlationId}:pause': ['unlocks:operate'],
       'post /v1/unlocks/{correlationId}:resume': ['unlocks:operate'],
+      'post /v1/unlocks/{correlationId}:approve': ['unlocks:approve'],
+      'post /v1/unlocks/{correlationId}:decline': ['unlocks:approve'],
       'get /v1/customers/{customerId}/lock-status': ['institution-users:read'],
       'get /v1/audit/events': ['audit:read'],
       'get /v1/audit/export': ['audit:read'],

@@ -75,6 +75,7 @@ describe('an unlock request as callers read it', () => {
     expect(answer).toEqual({
       ...subject,
       state: 'completed',
+      approval: null,
       outcome: 'unlocked',
       verification: 'confirmed',
       diagnosis: null,

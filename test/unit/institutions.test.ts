@@ -49,10 +49,12 @@ describe('a file of institutions', () => {
       ...{ baseUrl: 'https://two.example.com/ux', tokenUrl: 'https://two.example.com/token', unlockPath: '/u/{customerId}' },
       ...{ statusPath: '/s/{customerId}', statusFlags: '', codesFile: 'codes.json' },
       ...{ maxPerSecond: 0.5, requestsPerMinute: 7, notLockedPolicy: 'accept', reasonRequired: true },
+      ...{ relockWatchMs: 60_000, repeatUnlockMax: 1, approvalTimeoutMs: 5_000 },
     };
     const [first, second] = institutionsOf(load([one, own], { UPSTREAM_MAX_PER_SECOND: '8', REASON_REQUIRED: 'false' }));
     expect(first).toEqual({
       ...{ institutionId: 'one', maxPerSecond: 8, requestsPerMinute: undefined, notLockedPolicy: 'reject', reasonRequired: false },
+      ...{ relockWatchMs: null, repeatGuard: { maxUnlocks: 3, windowMs: 86_400_000, approvalMs: 3_600_000 } },
       bank: {
         ...{ baseUrl: shared.UPSTREAM_BASE_URL, tokenUrl: shared.UPSTREAM_TOKEN_URL },
         ...{ clientId: 'client-1', clientSecret: 'the secret of one' },
@@ -62,12 +64,18 @@ describe('a file of institutions', () => {
     });
     expect(second).toEqual({
       ...{ institutionId: 'two', maxPerSecond: 0.5, requestsPerMinute: 7, notLockedPolicy: 'accept', reasonRequired: true },
+      ...{ relockWatchMs: 60_000, repeatGuard: { maxUnlocks: 1, windowMs: 86_400_000, approvalMs: 5_000 } },
       bank: {
         ...{ baseUrl: own.baseUrl, tokenUrl: own.tokenUrl, clientId: 'client-2', clientSecret: 'the secret of two' },
         ...{ unlockPath: own.unlockPath, statusPath: own.statusPath, statusFlags: '' },
         ...{ classificationOverrides: [{ httpStatus: 500, code: 'X', meaning: 'refused' }], ca: null, clientCertificate: null },
       },
     });
+  });
+
+  it('lets one do without a second person', () => {
+    const [first] = institutionsOf(load([{ ...one, repeatUnlockMax: 0 }], {}));
+    expect(first?.repeatGuard).toBeNull();
   });
 
   it('gives each its own authority and certificate', () => {

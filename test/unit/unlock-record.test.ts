@@ -13,7 +13,7 @@ const finished = (attempt: number, columns: Partial<AuditEvent> = {}) =>
 
 describe('the story of an unlock request', () => {
   it('is empty where nothing is on record', () => {
-    expect(unlockRecord([])).toEqual({ requested: null, completed: null, attempts: [], statusChecks: [] });
+    expect(unlockRecord([])).toEqual({ requested: null, completed: null, attempts: [], statusChecks: [], approval: null });
   });
 
   it('tells who asked, what was read, what was tried and how it ended', () => {

@@ -7,9 +7,6 @@ ALTER TABLE public.audit_event DROP CONSTRAINT action_is_known, ADD CONSTRAINT a
   'customer.unlock.cancel_requested', 'customer.unlock.paused', 'customer.unlock.resumed', 'customer.unlock.retried_now',
   'customer.unlock.completed', 'customer.unlock.reconciled', 'customer.unlock.relock_checked', 'operator.out_of_band',
   'customer.lock_status.viewed', 'customer.unlock_dry_run', 'access.denied', 'audit.viewed', 'audit.exported', 'audit.export_ended'));
-ALTER TABLE public.audit_event ADD CONSTRAINT approval_names_its_request CHECK (
-  action NOT IN ('customer.unlock.approval_required', 'customer.unlock.approved', 'customer.unlock.declined')
-  OR (correlation_id IS NOT NULL AND institution_id IS NOT NULL AND customer_id IS NOT NULL));
 -- A service has no judgement of its own, and whom it names nobody has verified.
 ALTER TABLE public.audit_event ADD CONSTRAINT decision_is_a_persons CHECK (
   action NOT IN ('customer.unlock.approved', 'customer.unlock.declined')
