@@ -37,6 +37,15 @@ describe('a request that somebody asked to cancel', () => {
   });
 });
 
+describe('a request whose workflow was stopped', () => {
+  it('is cancelled where a second person had declined it', () => {
+    const declined = auditEvent({ action: 'customer.unlock.declined' });
+    const ask = auditEvent({ action: 'customer.unlock.approval_required', metadata: { expiresAt: '2026-01-31T10:30:00.000Z' } });
+    const record = unlockRecord([requested, look('locked', 0), ask, declined]);
+    expect(proposalFromRecord(record, { cancelRequested: false, maxAttempts: null })).toBe('cancelled');
+  });
+});
+
 describe("an operator's cancel", () => {
   const cancel = (time: string, metadata = {}) =>
     auditEvent({ action: 'customer.unlock.cancel_requested', occurredAt: new Date(`2026-01-31T${time}Z`), metadata });
@@ -45,6 +54,19 @@ describe("an operator's cancel", () => {
     expect(operatorCancelled([requested, cancel('09:40:00')])).toBe(true);
     expect(operatorCancelled([requested, cancel('09:46:00')])).toBe(false);
     expect(operatorCancelled([requested])).toBe(false);
+  });
+
+  const ask = auditEvent({ action: 'customer.unlock.approval_required', metadata: { expiresAt: '2026-01-31T10:30:00.000Z' } });
+
+  it('counts for as long as a second person is waited for', () => {
+    expect(operatorCancelled([requested, ask, cancel('10:29:00')])).toBe(true);
+    expect(operatorCancelled([requested, ask, cancel('10:31:00')])).toBe(false);
+  });
+
+  it('counts for the time that an approval grants anew', () => {
+    const approved = auditEvent({ action: 'customer.unlock.approved', occurredAt: new Date('2026-01-31T10:00:00Z') });
+    expect(operatorCancelled([requested, ask, approved, cancel('10:14:00')])).toBe(true);
+    expect(operatorCancelled([requested, ask, approved, cancel('10:16:00')])).toBe(false);
   });
 
   it('counts where nobody knows the deadline', () => {
