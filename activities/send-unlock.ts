@@ -73,7 +73,7 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
       occurredAt: new Date(),
     });
     if (attempt === null) continue;
-    const answer = await putInTurn(turnAtBank, got.token, () =>
+    const answer = await putInTurn(attempt, turnAtBank, got.token, () =>
       Math.min(PUT_LEAVES_WITHIN_MS - (execution.elapsedMs() - claimingMs), timeLeftMs()),
     );
     const result = attemptResult(answer.meaning, review.previous);
@@ -85,12 +85,12 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
    * Sends the claimed attempt's PUT in its turn. Where the turn is over before the PUT is on its way, by a slow claim or while it waited for a
    * connection, it takes another one: no byte has left then. What was stopped between claim and PUT must not undo what happened meanwhile.
    */
-  async function putInTurn(firstTurn: BankTurn, token: BankToken, leftMs: () => number): Promise<BankAnswer> {
+  async function putInTurn(attempt: number, firstTurn: BankTurn, token: BankToken, leftMs: () => number): Promise<BankAnswer> {
     let answer = noAnswer('not_sent', 'the attempt was not sent: its time was over', 0);
     for (let bankTurn: BankTurn | null = firstTurn; bankTurn !== null;) {
       await bankTurn.comes(0);
       const leavesWithinMs = Math.min(leftMs(), bankTurn.leftMs());
-      if (leavesWithinMs >= 0) answer = await upstream.unlock({ institutionId, customerId, correlationId, leavesWithinMs }, token);
+      if (leavesWithinMs >= 0) answer = await upstream.unlock({ institutionId, customerId, correlationId, attempt, leavesWithinMs }, token);
       if (answer.meaning !== 'not_sent' || bankTurn.leftMs() >= 0 || leftMs() <= 0) break;
       bankTurn = await takeTurn(pace, institutionId, leftMs()).catch(() => null);
     }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
 const { code } = await bundleWorkflowCode({
+  workflowInterceptorModules: [fileURLToPath(new URL('../workflows/traced.ts', import.meta.url))],
   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
   failureConverterPath: fileURLToPath(new URL('../src/temporal/failure-converter.ts', import.meta.url)),
   logger: new DefaultLogger('WARN'),

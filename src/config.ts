@@ -89,9 +89,16 @@ const neededWithBank: readonly (keyof Settings)[] = [
 ];
 /** What each institution has for itself, once there is a file of them. */
 const ofOneInstitution: readonly (keyof Settings)[] = ['UPSTREAM_INSTITUTION_ID', 'UPSTREAM_CLIENT_ID', 'UPSTREAM_CLIENT_SECRET'];
-const outbound: readonly (
-  'UPSTREAM_BASE_URL' | 'UPSTREAM_TOKEN_URL' | 'AUTH_ISSUER' | 'AUTH_JWKS_URL' | 'AUDIT_PUBLISH_URL' | 'LATCHKEY_URL'
-)[] = ['UPSTREAM_BASE_URL', 'UPSTREAM_TOKEN_URL', 'AUTH_ISSUER', 'AUTH_JWKS_URL', 'AUDIT_PUBLISH_URL', 'LATCHKEY_URL'];
+const outbound = [
+  'UPSTREAM_BASE_URL',
+  'UPSTREAM_TOKEN_URL',
+  'AUTH_ISSUER',
+  'AUTH_JWKS_URL',
+  'AUDIT_PUBLISH_URL',
+  'LATCHKEY_URL',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+] as const satisfies readonly (keyof Settings)[];
 
 /** Where these parts find the database when `DATABASE_URL` is not set. */
 const ownDatabases: Partial<Record<Part, keyof Settings>> = {

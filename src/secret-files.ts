@@ -12,6 +12,8 @@ export const secretSettings = [
   'UPSTREAM_CLIENT_SECRET',
   'CUSTOMER_REF_KEY',
   'PAYLOAD_KEYS',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
 ] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;

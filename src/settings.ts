@@ -69,6 +69,21 @@ const proxies = text
     ),
   );
 
+// What OpenTelemetry's own variables may say; what it cannot do is refused rather than passed over.
+const headerList = text.regex(/^\s*[^\s=,;]+=[^,;]*(,\s*[^\s=,;]+=[^,;]*)*$/, 'must be name=value,… with values percent-encoded');
+const ratio = z
+  .string()
+  .regex(/^(0|1|0?\.\d+|1\.0+|0\.0*)$/, 'must be a number from 0 to 1')
+  .transform(Number);
+export const traceSamplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
 // `*` stands for all of them where Postgres is asked.
 export const institutionId = text
   .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters')
@@ -115,6 +130,7 @@ export const settings = z.object({
   UPSTREAM_INSTITUTION_ID: institutionId.optional(),
   UPSTREAM_TIMEOUT_MS: durationMs.default(10_000),
   UPSTREAM_MAX_PER_SECOND: rate.optional(),
+  UPSTREAM_TRACEPARENT: flag.default(false),
   UPSTREAM_CA_FILE: text.optional(),
   UPSTREAM_CLIENT_CERT_FILE: text.optional(),
   UPSTREAM_CLIENT_KEY_FILE: text.optional(),
@@ -160,6 +176,16 @@ export const settings = z.object({
     .optional(),
   SHUTDOWN_DELAY_MS: count(0, 600_000).default(0),
   SHUTDOWN_LIMIT_MS: durationMs.default(60_000),
+  OTEL_SDK_DISABLED: flag.default(false),
+  OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], 'must be otlp or none').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.literal('http/protobuf', 'must be http/protobuf').default('http/protobuf'),
+  OTEL_EXPORTER_OTLP_HEADERS: headerList.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: headerList.optional(),
+  OTEL_SERVICE_NAME: text.optional(),
+  OTEL_TRACES_SAMPLER: z.enum(traceSamplers).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: ratio.optional(),
   LATCHKEY_TOUR: z.enum(['auto', 'off']).default('auto'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATA_DIR: text.default('.latchkey'),

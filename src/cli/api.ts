@@ -9,6 +9,7 @@ import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
+import type { Tracing } from '../tracing/index.js';
 import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
 import { openGate } from './gate.js';
@@ -29,6 +30,7 @@ interface ApiParts {
   readonly log: Logger;
   readonly closers: Closers;
   readonly observer: Observer;
+  readonly tracing: Tracing | null;
   /** The worker of the same process; absent where the worker is a process of its own. */
   readonly worker?: Pick<LatchkeyWorker, 'client' | 'polls'>;
 }
@@ -41,10 +43,10 @@ const SILENCE_MARGIN_MS = 30_000;
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
  * @returns the URL under which it listens
  */
-export async function startApi({ config, log, closers, observer, worker }: ApiParts): Promise<string> {
+export async function startApi({ config, log, closers, observer, tracing, worker }: ApiParts): Promise<string> {
   const audit = openAuditLog({ config, log, closers, observer });
   const review = openAuditReview({ config, log, closers });
-  const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
+  const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config), tracing?.temporal);
   closers.add('Temporal client', temporal.close);
   const executions = createUnlockClient({
     client: temporal.client,

@@ -8,12 +8,14 @@ interface LoggerSettings {
   readonly toStderr: boolean;
   /** Takes out of a line, as it is written, what must not be read; the last to see it. */
   readonly redact: (line: string) => string;
+  /** What each line says besides, as it is written; left out: nothing. */
+  readonly besides?: (() => object) | undefined;
   /** Instead of standard output or error. */
   readonly destination?: DestinationStream;
 }
 
 /** Structured lines for machines, without secrets. */
-export function createLogger({ level, toStderr, redact, destination }: LoggerSettings): Logger {
+export function createLogger({ level, toStderr, redact, besides, destination }: LoggerSettings): Logger {
   return pino(
     {
       level,
@@ -22,6 +24,7 @@ export function createLogger({ level, toStderr, redact, destination }: LoggerSet
       serializers: { err: errorInShort },
       redact: { paths: [...redactedPaths], censor: CENSOR },
       hooks: { streamWrite: redact },
+      ...(besides === undefined ? {} : { mixin: besides }),
     },
     destination ?? pino.destination({ dest: toStderr ? 2 : 1, sync: true }),
   );

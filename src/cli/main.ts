@@ -7,6 +7,7 @@ import { ConfigError, loadConfig, type Config, type Part } from '../config.js';
 import { createTemporalClient, type TemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
 import { setCurrentVersion } from '../temporal/worker-version.js';
+import type { Tracing } from '../tracing/index.js';
 import { startApi } from './api.js';
 import { addAuditCommands } from './audit.js';
 import { startCodec } from './codec.js';
@@ -18,6 +19,7 @@ import { createRedaction, secretsOf } from './redaction.js';
 import { startSealerPart } from './sealer.js';
 import { untilToldToStop } from './signals.js';
 import { stopWithin } from './stopping.js';
+import { openTracing } from './tracing.js';
 import { up } from './up.js';
 import { installRuntime, startWorkerPart } from './worker.js';
 
@@ -47,23 +49,31 @@ interface ServiceParts {
   readonly log: Logger;
   readonly closers: Closers;
   readonly signal: AbortSignal;
+  readonly tracing: Tracing | null;
 }
+
+/** The parts by which an unlock goes; what the others do belongs to no request. */
+const traced: readonly Part[] = ['up', 'api', 'worker'];
 
 /** Runs a service until a signal ends it, or it fails; stops what it started in order. */
 async function serve(part: Part, start: (parts: ServiceParts) => Promise<Service>): Promise<void> {
   const config = settingsOf(part);
+  const tellLost = (error: unknown) => log.warn({ err: error }, 'traces could not be sent and are lost');
+  const tracing = traced.includes(part) ? await openTracing(config, part, tellLost) : null;
   const log = createLogger({
     level: part === 'up' && process.env.LOG_LEVEL === undefined ? 'warn' : config.LOG_LEVEL,
     toStderr: part === 'up',
     redact,
+    besides: tracing?.logFields,
   });
   const closers = createClosers((name, error) => log.error({ err: error }, `stopping: ${name}`));
+  if (tracing !== null) closers.add('traces', () => tracing.stop());
   const stopping = new AbortController();
   const told = untilToldToStop(() => closers.killAll()).then(() => stopping.abort());
   let failure: Error | undefined;
   try {
     // Also with a signal the start runs to its end: only then all that it started is known.
-    const service = await start({ config, log, closers, signal: stopping.signal });
+    const service = await start({ config, log, closers, signal: stopping.signal, tracing });
     const ended = service.ended.then(() => {
       if (!stopping.signal.aborted) throw new Error('the worker stopped by itself');
     });

@@ -199,6 +199,7 @@ export function bankSettings(config: Config, observer: Observer): UpstreamSettin
       customerIdPattern: config.CUSTOMER_ID_PATTERN,
       timeoutMs: config.UPSTREAM_TIMEOUT_MS,
       outbound: { privateHosts: privateHosts(config), ca, clientCertificate },
+      tellsTrace: config.UPSTREAM_TRACEPARENT,
       observer,
     };
   });

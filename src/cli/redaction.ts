@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { secretSettings } from '../secret-files.js';
+import { parseHeaders } from './tracing.js';
 
 /** What stands in place of what must not be read. */
 export const CENSOR = '[redacted]';
@@ -53,6 +54,7 @@ export function secretsOf(config: Config): string[] {
     const value = config[name];
     if (value === undefined) return [];
     if (name.endsWith('_URL')) return passwordOf(value);
+    if (name.endsWith('_HEADERS')) return Object.values(parseHeaders(value)).flatMap((header) => [header, ...header.split(' ')]);
     return name === 'PAYLOAD_KEYS' ? value.split(',').map((key) => key.slice(key.indexOf(':') + 1)) : [value];
   });
   return [...ofSettings, ...ofInstitutions];

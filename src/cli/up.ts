@@ -4,6 +4,7 @@ import { migrate } from '../audit/migrate.js';
 import type { Config } from '../config.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { setUpTemporal } from '../temporal/setup.js';
+import type { Tracing } from '../tracing/index.js';
 import { startApi } from './api.js';
 import { startCodec } from './codec.js';
 import { embedWhatIsMissing, type EmbeddedParts, type Embedding } from './embedded.js';
@@ -14,6 +15,7 @@ import { startWorkerPart } from './worker.js';
 
 interface UpParts extends Embedding {
   readonly log: Logger;
+  readonly tracing: Tracing | null;
 }
 
 const AWAY_LIMIT_MS = 60_000;
@@ -23,7 +25,7 @@ const AGAIN_MS = 1_000;
  * Everything in one process tree, with whatever is not configured embedded.
  * @returns a promise that rejects when the worker fails later on
  */
-export async function up({ config: given, log, closers, say, signal }: UpParts): Promise<{ readonly ended: Promise<void> }> {
+export async function up({ config: given, log, closers, say, signal, tracing }: UpParts): Promise<{ readonly ended: Promise<void> }> {
   const embedded = await embedWhatIsMissing({ config: given, closers, say, signal });
   const { config } = embedded;
   const databaseUrl = config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL;
@@ -33,14 +35,14 @@ export async function up({ config: given, log, closers, say, signal }: UpParts):
     unlessAwayForLong('Temporal', isTemporalAway, { say, signal }, () => prepareTemporal(config, say)),
   ]);
   signal.throwIfAborted();
-  const worker = await startWorkerPart({ config, log, closers });
+  const worker = await startWorkerPart({ config, log, closers, tracing });
   const sealer = await startSealerPart({ config, log, closers, observer: worker.observer });
   const codecPort = embedded.codec?.port ?? config.CODEC_PORT;
   if (codecPort !== undefined && config.TEMPORAL_UI_URL !== undefined) {
     await embedded.codec?.release();
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
-  const apiUrl = await startApi({ config, log, closers, observer: worker.observer, worker });
+  const apiUrl = await startApi({ config, log, closers, observer: worker.observer, tracing, worker });
   await greet(embedded, { apiUrl, databaseUrl, ownDatabase: given.DATABASE_URL === undefined }, say);
   return { ended: Promise.race([worker.ended, sealer.ended]) };
 }

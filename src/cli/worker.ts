@@ -7,9 +7,11 @@ import type { Pace } from '../audit/pace.js';
 import type { Config } from '../config.js';
 import { institutionsOf, type Institution } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
+import { parseCorrelationId } from '../domain/unlock-request.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createExecutions } from '../temporal/reconciler-executions.js';
 import { loadWorkflowBundle, startWorker, type LatchkeyWorker } from '../temporal/worker.js';
+import type { Tracing } from '../tracing/index.js';
 import { createUpstreamByInstitution } from '../upstream/by-institution.js';
 import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
@@ -22,6 +24,7 @@ interface WorkerParts {
   readonly config: Config;
   readonly log: Logger;
   readonly closers: Closers;
+  readonly tracing: Tracing | null;
 }
 
 export interface WorkerPart extends LatchkeyWorker {
@@ -33,7 +36,7 @@ export interface WorkerPart extends LatchkeyWorker {
  * Starts the worker, and before it the monitoring of this process; it polls when this resolves.
  * @throws where Temporal cannot be reached, the workflows cannot be loaded, or `METRICS_PORT` is taken
  */
-export async function startWorkerPart({ config, log, closers }: WorkerParts): Promise<WorkerPart> {
+export async function startWorkerPart({ config, log, closers, tracing }: WorkerParts): Promise<WorkerPart> {
   installRuntime({ config, log });
   let polls = () => false;
   const monitoring = await startMonitoring({ config, log, closers, workerPolls: () => polls() });
@@ -63,7 +66,8 @@ export async function startWorkerPart({ config, log, closers }: WorkerParts): Pr
     version: workerVersion(config),
     dataConverter: converter,
     shutdownGraceMs: graceMs,
-    workflowBundle: await loadWorkflowBundle(),
+    workflowBundle: await loadWorkflowBundle(tracing === null ? 'plain' : 'traced'),
+    tracing: tracing?.temporal,
   });
   polls = worker.polls;
   closers.add('worker', async () => {
@@ -115,8 +119,9 @@ function isExpected(message: string): boolean {
   return message.startsWith('No workflows registered');
 }
 
-/** Where and what, without the texts of errors: a failure's text may quote what was sent. */
+/** Where and what, and whose, without the texts of errors: a failure's text may quote what was sent. */
 function metaInShort(meta: LogMetadata | undefined): object {
   const fields = Object.entries(meta ?? {}).map(([name, value]: [string, unknown]) => [name === 'error' ? 'err' : name, value] as const);
-  return Object.fromEntries(fields);
+  const correlationId = parseCorrelationId(/^(?:unlock|relock-watch)-(.*)$/.exec(String(meta?.workflowId))?.[1] ?? '');
+  return { ...Object.fromEntries(fields), ...(correlationId === null ? {} : { correlationId }) };
 }

@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { z } from 'zod';
 import { parseCorrelationId } from '../domain/unlock-request.js';
 import type { Observer } from '../domain/observer.js';
+import { createRequestSpan, type RequestSpan } from './request-span.js';
 import type { HttpLog } from './settings.js';
 
 /** What is kept of one request from its first middleware to its last. */
@@ -12,6 +13,7 @@ export interface CallTrace {
   /** The route's pattern, never the path itself: that may hold a customer's id. */
   route: string;
   readonly signal: AbortSignal;
+  readonly span: RequestSpan;
 }
 
 interface CallTracesParts {
@@ -35,7 +37,8 @@ export function createCallTraces({ log, observer, draining, shutdownSignal }: Ca
     const startedAt = performance.now();
     const controller = new AbortController();
     const sent = z.string().safeParse(request.headers.correlationid).data ?? '';
-    const trace: CallTrace = { correlationId: parseCorrelationId(sent) ?? randomUUID(), route: 'none', signal: controller.signal };
+    const correlationId = parseCorrelationId(sent) ?? randomUUID();
+    const trace: CallTrace = { correlationId, route: 'none', signal: controller.signal, span: createRequestSpan() };
     traces.set(request, trace);
     const entry = { response, controller };
     open.add(entry);
@@ -48,8 +51,9 @@ export function createCallTraces({ log, observer, draining, shutdownSignal }: Ca
       const durationMs = Math.round(performance.now() - startedAt);
       const fields = { method: request.method, route, status: response.statusCode, durationMs, correlationId };
       observer.requestAnswered({ method: request.method, route, httpStatus: response.statusCode, durationMs });
-      if (response.writableFinished) log.info(fields, 'request');
-      else log.info({ ...fields, hungUp: true }, 'request');
+      const hungUp = !response.writableFinished;
+      trace.span.within(() => log.info(hungUp ? { ...fields, hungUp } : fields, 'request'));
+      trace.span.end({ httpStatus: response.statusCode, hungUp });
     });
     next();
   }

@@ -23,30 +23,35 @@ export interface Knock {
   readonly correlationId: string;
 }
 
-export interface Admission {
-  readonly caller: Caller;
-  /** For its answer, whatever that will be. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Puts on record that the caller may not do what they asked for, where only its handler could tell. */
-  noteRefusal(error: unknown): void;
+/** What a request with a scope must pass before anything else of it is read. */
+export interface Gate {
+  /**
+   * Finds out whose request it is.
+   * @throws Problem 401, 403, or 503 where the issuer's keys cannot be had
+   */
+  identify(knock: Knock): Promise<Caller>;
+  /**
+   * Holds it against the limits of who it is.
+   * @returns headers for its answer, whatever that will be
+   * @throws Problem 429
+   */
+  admit(caller: Caller): Promise<Readonly<Record<string, string>>>;
+  /** Puts on record that the caller may not do what they asked for, where only its handler could tell; other errors it passes over. */
+  noteRefusal(knock: Knock, error: unknown): void;
 }
 
-/**
- * What a request with a scope must pass before anything else of it is read: the token, then the limits of who it is.
- * @throws Problem 401, 403, 429, or 503 where the issuer's keys cannot be had
- */
-export type Gate = (knock: Knock) => Promise<Admission>;
-
 export function createGate({ auth, limiter, denials }: GateParts): Gate {
-  return async (knock) => {
-    const noteRefusal = (error: unknown): void => {
-      if (denials !== null && isRecorded(knock)) noteDenial(denials, knock, error);
-    };
-    const caller = await auth(knock.authorization, knock.scope).catch((error: unknown) => {
-      noteRefusal(error);
-      throw error;
-    });
-    return { caller, headers: (await limiter?.admit(caller)) ?? {}, noteRefusal };
+  const noteRefusal = (knock: Knock, error: unknown): void => {
+    if (denials !== null && isRecorded(knock)) noteDenial(denials, knock, error);
+  };
+  return {
+    identify: (knock) =>
+      auth(knock.authorization, knock.scope).catch((error: unknown) => {
+        noteRefusal(knock, error);
+        throw error;
+      }),
+    admit: async (caller) => (await limiter?.admit(caller)) ?? {},
+    noteRefusal,
   };
 }
 

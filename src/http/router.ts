@@ -23,7 +23,9 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
   const router = Router();
   for (const route of routes) {
     router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {
-      await send(response, await serve(route, request, response));
+      const answer = await serve(route, request, response);
+      // A stream reads on while it is sent.
+      await traces.of(request).span.within(() => send(response, answer));
     });
   }
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -58,11 +60,21 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
     // Who may not ask is told so before anything else of the request is read.
     const { correlationId } = trace;
     const authorization = request.headersDistinct.authorization ?? [];
-    const { caller, headers, noteRefusal } = await gate({ route, scope: route.scope, authorization, source, correlationId });
-    response.set({ ...headers, correlationId });
-    return route.handle({ ...(await call()), caller }).catch((error: unknown) => {
-      noteRefusal(error);
-      throw error;
+    const knock = { route, scope: route.scope, authorization, source, correlationId };
+    const caller = await gate.identify(knock);
+    const { traceparent = null } = request.headers;
+    trace.span.begin({
+      method: request.method,
+      route: route.path,
+      correlationId,
+      traceparent: typeof traceparent === 'string' ? traceparent : null,
+    });
+    return trace.span.within(async () => {
+      response.set({ ...(await gate.admit(caller)), correlationId });
+      return route.handle({ ...(await call()), caller }).catch((error: unknown) => {
+        gate.noteRefusal(knock, error);
+        throw error;
+      });
     });
   }
 
@@ -111,10 +123,10 @@ export function answerErrors({ routes, traces, log }: ErrorAnswersParts): ErrorR
 
   return (error: unknown, request, response, next) => {
     const problem = toProblem(error);
-    const { correlationId, route } = traces.of(request);
+    const { correlationId, route, span } = traces.of(request);
     const fields = { route, correlationId, code: problem.code, ...(problem.cause !== undefined && { err: problem.cause }) };
-    if (problem.httpStatus === 500) log.error(fields, 'failed');
-    else if (problem.httpStatus > 500) log.warn(fields, 'unavailable');
+    if (problem.httpStatus === 500) span.within(() => log.error(fields, 'failed'));
+    else if (problem.httpStatus > 500) span.within(() => log.warn(fields, 'unavailable'));
     if (response.headersSent) return next(error);
     response.status(problem.httpStatus).set({ ...problem.headers, correlationId });
     if (bankShaped.some((pattern) => pattern.test(request.path))) response.json(bankError(problem));

@@ -6,6 +6,7 @@ import { bundleWorkflowCode, NativeConnection, Worker, type WorkerOptions, type 
 import type { Activities } from '../../activities/contract.js';
 import { failureConverterPath } from './data-converter.js';
 import { connectionOptions, sendQueueBeside, taskQueue, type TemporalSettings } from './settings.js';
+import type { TemporalTracing } from './tracing.js';
 import type { WorkerVersion } from './worker-version.js';
 
 interface WorkerParts {
@@ -21,6 +22,8 @@ interface WorkerParts {
   readonly version?: WorkerVersion | null;
   /** Tests give each suite a queue of its own. */
   readonly taskQueue?: string;
+  /** Wants the bundle for it; left out: nothing is traced. */
+  readonly tracing?: TemporalTracing | undefined;
 }
 
 interface SendLimit {
@@ -51,7 +54,7 @@ const SLOTS = 500;
  * @throws where Temporal cannot be reached or the workflows cannot be loaded
  */
 export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
-  const { activities, dataConverter, taskQueue: queue = taskQueue, institutions, version = null } = parts;
+  const { activities, dataConverter, taskQueue: queue = taskQueue, institutions, version = null, tracing } = parts;
   const { namespace } = parts.settings;
   const connection = await NativeConnection.connect(connectionOptions(parts.settings));
   const shared = {
@@ -60,6 +63,7 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
     dataConverter,
     shutdownGraceTime: parts.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: SLOTS,
+    ...(tracing === undefined ? {} : { interceptors: tracing.worker }),
     ...(version === null ? {} : { workerDeploymentOptions: deploymentOptions(version) }),
   };
   const workers: Worker[] = [];
@@ -69,6 +73,7 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
         ...shared,
         taskQueue: queue,
         workflowBundle: parts.workflowBundle,
+        ...(tracing === undefined ? {} : { sinks: tracing.sinks }),
         activities,
         maxConcurrentWorkflowTaskExecutions: SLOTS,
         maxConcurrentLocalActivityExecutions: SLOTS,
@@ -96,7 +101,7 @@ export async function startWorker(parts: WorkerParts): Promise<LatchkeyWorker> {
   };
   const ended = runAll(workers, stopAll).finally(() => connection.close());
   return {
-    client: version === null ? new Client({ connection, namespace, dataConverter }) : null,
+    client: version === null ? new Client({ connection, namespace, dataConverter, interceptors: tracing?.client ?? {} }) : null,
     polls: () => workers.every((worker) => worker.getState() === 'RUNNING'),
     ended,
     async stop() {
@@ -117,13 +122,21 @@ async function runAll(workers: readonly Worker[], stopAll: () => void): Promise<
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
-const prebuiltBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
-const workflowsEntry = fileURLToPath(new URL('../../workflows/index.js', import.meta.url));
+const pathTo = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+// The failure converter runs within workflows too.
+const sources = { workflowsPath: pathTo('workflows/index.js'), failureConverterPath };
 
-/** Where the build puts the workflows' bundle, and what it is made of: the failure converter runs within workflows too. */
-export const bundlePaths = { bundle: prebuiltBundle, sources: { workflowsPath: workflowsEntry, failureConverterPath } };
+/** The workflows' bundles, where the build puts them and what they are made of: without tracing nothing of it is loaded. */
+export const workflowBundles = {
+  plain: { path: pathTo('workflow-bundle.js'), sources },
+  traced: {
+    path: pathTo('workflow-bundle-traced.js'),
+    sources: { ...sources, workflowInterceptorModules: [pathTo('workflows/traced.js')] },
+  },
+};
 
 /** The workflows as the build bundled them, or bundled now where they were not. */
-export async function loadWorkflowBundle(): Promise<WorkflowBundleOption> {
-  return existsSync(prebuiltBundle) ? { codePath: prebuiltBundle } : bundleWorkflowCode(bundlePaths.sources);
+export async function loadWorkflowBundle(which: keyof typeof workflowBundles = 'plain'): Promise<WorkflowBundleOption> {
+  const bundle = workflowBundles[which];
+  return existsSync(bundle.path) ? { codePath: bundle.path } : bundleWorkflowCode(bundle.sources);
 }

@@ -8,6 +8,7 @@ import type { Meaning } from '../domain/meaning.js';
 import { lockStatusOf, statusFlagNames, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
 import type { Observer } from '../domain/observer.js';
 import { exchange, parseJson, type Dispatcher } from '../outbound/index.js';
+import { inCallSpan, type CallSpan } from './call-span.js';
 import { UnsafeCustomerIdError, type CustomerUrl } from './customer-url.js';
 import { madeCall } from './made-call.js';
 import type { BankToken, TokenSource } from './token.js';
@@ -30,6 +31,8 @@ export interface CustomerCall {
 }
 
 export interface UnlockCall extends CustomerCall {
+  /** Its number, for who looks at a trace. */
+  readonly attempt?: number;
   /** Within how many milliseconds the PUT must be on its way; one that was held up for longer is not sent. */
   readonly leavesWithinMs: number;
 }
@@ -47,6 +50,8 @@ interface CustomersParts {
   readonly tokens: TokenSource;
   readonly unlockUrl: CustomerUrl;
   readonly statusUrl: CustomerUrl;
+  /** Their paths without a customer, for spans. */
+  readonly templates: { readonly PUT: string; readonly GET: string };
   /** Where the flags stand in the status answer; empty: at its root. */
   readonly statusFlagsField: string;
   readonly classify: Classifier;
@@ -56,6 +61,7 @@ interface CustomersParts {
   /** What the bank may not put on record, whatever it echoes; the token of a call besides. */
   readonly secrets: readonly string[];
   readonly timeoutMs: number;
+  readonly tellsTrace: boolean;
   readonly observer: Observer;
 }
 
@@ -80,11 +86,19 @@ const statusFlags: z.ZodType<StatusFlags> = z.object({
   rejected: otherFlag,
 });
 
+interface OneCall {
+  readonly method: 'GET' | 'PUT';
+  readonly url: URL;
+  readonly token: BankToken;
+  readonly customer: CustomerCall;
+  readonly leavesWithinMs: number;
+}
+
 export function createCustomers(parts: CustomersParts): Customers {
   const { dispatcher, tokens, classify, institutionId, timeoutMs, observer } = parts;
 
-  async function call(method: 'GET' | 'PUT', toUrl: CustomerUrl, customer: CustomerCall, token: BankToken, leavesWithinMs = timeoutMs) {
-    const { customerId, correlationId } = customer;
+  async function call(method: 'GET' | 'PUT', toUrl: CustomerUrl, customer: CustomerCall & Partial<UnlockCall>, token: BankToken) {
+    const { customerId, leavesWithinMs = timeoutMs, attempt = null } = customer;
     let url: URL;
     try {
       url = toUrl(customerId);
@@ -92,19 +106,28 @@ export function createCustomers(parts: CustomersParts): Customers {
       if (!(error instanceof UnsafeCustomerIdError)) throw error;
       return { answer: noAnswer('bad_request', error.message, 0), body: null };
     }
+    const endpoint = method === 'PUT' ? 'unlock' : 'status';
+    const span = { endpoint, method, url, template: parts.templates[method], attempt, tellsTrace: parts.tellsTrace } as const;
+    return inCallSpan(span, (within) => exchangeWithin(within, { method, url, token, customer, leavesWithinMs }));
+  }
+
+  async function exchangeWithin(span: CallSpan, { method, url, token, customer, leavesWithinMs }: OneCall) {
     const headers = {
       authorization: `Bearer ${token.value}`,
       accept: 'application/json',
-      correlationId,
+      correlationId: customer.correlationId,
       institutionId,
       transactionId: randomUUID(),
+      ...span.headers,
     };
-    const got = await exchange({ dispatcher, url, method, headers, timeoutMs, leavesWithinMs });
+    const got = span.answered(await exchange({ dispatcher, url, method, headers, timeoutMs, leavesWithinMs }));
     observer.bankCalled(madeCall(method === 'PUT' ? 'unlock' : 'status', got));
     if (got.kind !== 'answered') return { answer: noAnswer(got.kind, got.reason, got.durationMs), body: null };
     const { httpStatus, retryAfterMs, durationMs } = got;
     const error =
       httpStatus >= 200 && httpStatus < 300 ? { code: null, message: null } : readError(got.body, [token.value, ...parts.secrets]);
+    // One that is not known could be anything.
+    if (error.code !== null) span.refused(parts.knownCodes.has(error.code) ? error.code : 'unknown');
     const meaning = classify(httpStatus, error.code);
     if (meaning === 'stale_token') tokens.invalidate(token.generation);
     const drift = noted(method, [
@@ -141,7 +164,7 @@ export function createCustomers(parts: CustomersParts): Customers {
       return reading.kind === 'unread' && reading.answer.meaning === 'stale_token' ? readOnce(customer) : reading;
     },
     async unlock(customer, token) {
-      return (await call('PUT', parts.unlockUrl, customer, token, customer.leavesWithinMs)).answer;
+      return (await call('PUT', parts.unlockUrl, customer, token)).answer;
     },
   };
 }

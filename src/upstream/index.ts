@@ -3,6 +3,7 @@ import { createClassifier, namedCodes, type ClassificationRule } from '../domain
 import { silentObserver, type Observer } from '../domain/observer.js';
 import { createOutbound, type OutboundPolicy } from '../outbound/index.js';
 import { createCustomerUrl } from './customer-url.js';
+import { templateBelow } from './call-span.js';
 import { createCustomers, type Customers } from './customers.js';
 import { basicCredentials, createTokenSource, type TokenSource } from './token.js';
 
@@ -25,6 +26,8 @@ export interface UpstreamSettings {
   /** For one call, from connecting to the last byte. */
   readonly timeoutMs: number;
   readonly outbound: OutboundPolicy;
+  /** Whether the bank is told of the trace that a call belongs to; false by default. */
+  readonly tellsTrace?: boolean;
   readonly observer?: Observer;
 }
 
@@ -52,19 +55,21 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     urls: [settings.baseUrl, settings.tokenUrl],
     connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, settings.timeoutMs),
   });
-  const { observer = silentObserver } = settings;
-  const tokens = createTokenSource({ ...settings, observer }, dispatcher);
+  const { observer = silentObserver, tellsTrace = false } = settings;
+  const tokens = createTokenSource({ ...settings, tellsTrace, observer }, dispatcher);
   const customers = createCustomers({
     dispatcher,
     tokens,
     unlockUrl: createCustomerUrl(settings.baseUrl, settings.unlockPath, settings.customerIdPattern),
     statusUrl: createCustomerUrl(settings.baseUrl, settings.statusPath, settings.customerIdPattern),
+    templates: { PUT: templateBelow(settings.baseUrl, settings.unlockPath), GET: templateBelow(settings.baseUrl, settings.statusPath) },
     statusFlagsField: settings.statusFlagsField,
     classify: createClassifier(settings.classificationOverrides),
     knownCodes: namedCodes(settings.classificationOverrides),
     institutionId: settings.institutionId,
     secrets: [basicCredentials(settings), settings.clientSecret],
     timeoutMs: settings.timeoutMs,
+    tellsTrace,
     observer,
   });
   const own = (institutionId: string): void => {

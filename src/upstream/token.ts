@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Observer } from '../domain/observer.js';
 import { waitMs } from '../domain/retry-after.js';
 import { exchange, parseJson, type Dispatcher } from '../outbound/index.js';
+import { inCallSpan } from './call-span.js';
 import { madeCall } from './made-call.js';
 
 export interface TokenSettings {
@@ -11,6 +12,7 @@ export interface TokenSettings {
   readonly clientSecret: string;
   readonly institutionId: string;
   readonly timeoutMs: number;
+  readonly tellsTrace?: boolean;
   readonly observer: Observer;
 }
 
@@ -63,22 +65,36 @@ export function createTokenSource(settings: TokenSettings, dispatcher: Dispatche
   let inFlight: Promise<TokenResult> | undefined;
   let generation = 0;
 
+  const tokenUrl = new URL(settings.tokenUrl);
+  const span = {
+    endpoint: 'token',
+    method: 'POST',
+    url: tokenUrl,
+    template: tokenUrl.pathname,
+    tellsTrace: settings.tellsTrace ?? false,
+  } as const;
+
   async function fetchToken(): Promise<TokenResult> {
     const askedMs = performance.now();
-    const answer = await exchange({
-      dispatcher,
-      url: new URL(settings.tokenUrl),
-      method: 'POST',
-      headers: {
-        authorization: `Basic ${basicCredentials(settings)}`,
-        'content-type': 'application/x-www-form-urlencoded',
-        accept: 'application/json',
-        institutionId: settings.institutionId,
-        transactionid: randomUUID(),
-      },
-      body: 'grant_type=client_credentials',
-      timeoutMs: settings.timeoutMs,
-    });
+    const answer = await inCallSpan(span, async ({ headers, answered }) =>
+      answered(
+        await exchange({
+          dispatcher,
+          url: tokenUrl,
+          method: 'POST',
+          headers: {
+            authorization: `Basic ${basicCredentials(settings)}`,
+            'content-type': 'application/x-www-form-urlencoded',
+            accept: 'application/json',
+            institutionId: settings.institutionId,
+            transactionid: randomUUID(),
+            ...headers,
+          },
+          body: 'grant_type=client_credentials',
+          timeoutMs: settings.timeoutMs,
+        }),
+      ),
+    );
     settings.observer.bankCalled(madeCall('token', answer));
     if (answer.kind !== 'answered') {
       return { kind: 'unavailable', httpStatus: null, retryAfterMs: null, reason: `the bank's token endpoint: ${answer.reason}` };
