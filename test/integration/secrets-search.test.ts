@@ -11,12 +11,18 @@ import { eventually } from '../support/eventually.js';
 import { AUDIENCE, INSTITUTION, startForeignIssuer, type ForeignIssuer } from '../support/front-door.js';
 import { buildProduct, startLatchkeyProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { findMarks, spellingsOf, tokenMarks, type Mark } from '../support/marks.js';
+import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp-receiver.js';
 import { startTelltaleBank, type TelltaleBank } from '../support/telltale-bank.js';
 import { testTemporal } from '../support/temporal.js';
 
 // Every flow with marked secrets, good end and bad; then all that was left behind anywhere is searched for the marks.
 const hex = (): string => randomBytes(12).toString('hex');
-const secret = { client: `client-secret-${hex()}`, database: `database-password-${hex()}`, reference: `reference-key-${hex()}` };
+const secret = {
+  client: `client-secret-${hex()}`,
+  database: `database-password-${hex()}`,
+  reference: `reference-key-${hex()}`,
+  collector: `collector-key-${hex()}`,
+};
 const payloadKey = randomBytes(32).toString('base64');
 const login = `search_${hex()}`;
 const reviewerLogin = `${login}_reviewer`;
@@ -37,6 +43,7 @@ let dataDir: string;
 let database: TestDatabase;
 let issuer: ForeignIssuer;
 let bank: TelltaleBank;
+let collector: OtlpReceiver;
 let api: LatchkeyProcess;
 let apiUrl: string;
 let connection: Connection;
@@ -96,6 +103,11 @@ const variables = (): Record<string, string> => {
     ...{ UPSTREAM_CLIENT_SECRET: secret.client, UPSTREAM_INSTITUTION_ID: INSTITUTION, UPSTREAM_TIMEOUT_MS: '1000' },
     ...{ AUTH_ISSUER: issuer.url, AUTH_AUDIENCE: AUDIENCE, CUSTOMER_REF_KEY: secret.reference, PAYLOAD_KEYS: `k1:${payloadKey}` },
     ...{ UNLOCK_MAX_ATTEMPTS: '2', UNLOCK_INITIAL_INTERVAL_MS: '50', UNLOCK_MAX_INTERVAL_MS: '200', UNLOCK_WAIT_MS: '8000' },
+    ...{
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: `x-key=${secret.collector}`,
+      UPSTREAM_TRACEPARENT: 'true',
+    },
     ...{ RATE_LIMIT_CALLER_PER_MINUTE: '500', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'trace', DATA_DIR: dataDir },
   };
 };
@@ -114,7 +126,12 @@ async function keepMetrics(process: LatchkeyProcess): Promise<void> {
 beforeAll(async () => {
   buildProduct();
   dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-search-'));
-  [database, issuer, bank] = await Promise.all([createTestDatabase(), startForeignIssuer(), startTelltaleBank(person)]);
+  [database, issuer, bank, collector] = await Promise.all([
+    createTestDatabase(),
+    startForeignIssuer(),
+    startTelltaleBank(person),
+    startOtlpReceiver(),
+  ]);
   pool = new pg.Pool({ connectionString: database.url, max: 2 });
   await pool.query(`CREATE ROLE ${login} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_app`);
   await pool.query(`CREATE ROLE ${reviewerLogin} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_auditor`);
@@ -136,7 +153,7 @@ afterAll(async () => {
   await pool.query(`DROP OWNED BY ${login}, ${reviewerLogin}, ${notaryLogin}; DROP ROLE ${login}, ${reviewerLogin}, ${notaryLogin}`);
   await pool.end();
   await connection.close();
-  await Promise.all([bank.close(), issuer.stop(), database.drop()]);
+  await Promise.all([bank.close(), issuer.stop(), collector.close(), database.drop()]);
   await rm(dataDir, { recursive: true, force: true });
 });
 
@@ -286,6 +303,7 @@ const secrets = (): Mark[] => [
   { what: 'the key of references', value: secret.reference },
   { what: 'the key of payloads', value: payloadKey },
   { what: 'the key that signs checkpoints', value: signingKey },
+  { what: "the collector's key", value: secret.collector },
 ];
 const ofTheBank = (): Mark => ({ what: "what the bank said of the customer's person", value: person });
 const ofPeople = (): Mark[] => [
@@ -311,6 +329,27 @@ describe('no secret, and of people nothing that does not belong there, stands', 
     for (const each of processes.filter(({ child }) => child.exitCode === null && child.signalCode === null)) await keepMetrics(each);
     expect(metrics.length).toBeGreaterThanOrEqual(2);
     expect(findMarks(metrics.join('\n'), [...secrets(), ...ofPeople()])).toEqual([]);
+  });
+
+  it('in any span, as the collector gets it', async () => {
+    // Whatever a stop still sends belongs to it.
+    await Promise.all(processes.map((each) => each.end('SIGTERM')));
+    const seen = (name: RegExp): boolean => collector.spans.some((span) => name.test(span.name));
+    for (const name of [
+      /^PUT .*:unlock-user$/,
+      /^StartWorkflow:/,
+      /^RunWorkflow:/,
+      /^RunActivity:/,
+      /^POST \/token$/,
+      /^prisma:/,
+      /:cancel$/,
+    ]) {
+      expect([name, seen(name)]).toEqual([name, true]);
+    }
+    expect(collector.spans.some(({ status }) => status.code === 2)).toBe(true);
+    expect(findMarks(JSON.stringify(collector.spans), [...secrets(), ...ofPeople()])).toEqual([]);
+    expect(findMarks(Buffer.concat(collector.bodies).toString('latin1'), [...secrets(), ...ofPeople()])).toEqual([]);
+    expect(collector.headers.every((each) => each['x-key'] === secret.collector)).toBe(true);
   });
 
   it('in the answer to anybody who is refused', () => {

@@ -31,7 +31,7 @@ describe('every setting that is a secret', () => {
   });
 
   it('is told by its name', () => {
-    expect(names.filter((name) => /(_KEYS?|_SECRET|_TOKEN|_PASSWORD|DATABASE_URL)$/.test(name)).toSorted()).toEqual(
+    expect(names.filter((name) => /(_KEYS?|_SECRET|_TOKEN|_PASSWORD|_HEADERS|DATABASE_URL)$/.test(name)).toSorted()).toEqual(
       [...secretSettings].toSorted(),
     );
   });

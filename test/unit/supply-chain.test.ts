@@ -36,7 +36,7 @@ describe('the lock file', () => {
     const told = ours.filter(
       ([name]) =>
         !name.startsWith('@types/') &&
-        !dependenciesPage.includes(`\`${name.replace(/^@temporalio\/(?!client|envconfig|proto|testing)/, '')}\``),
+        !dependenciesPage.includes(`\`${name.replace(/^@temporalio\/(?!client|envconfig|interceptors|proto|testing)/, '')}\``),
     );
     expect(told.map(([name]) => name)).toEqual([]);
   });
