@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { eventually } from '../support/eventually.js';
 import { PAYLOAD_KEYS } from '../support/latchkey.js';
 import { linesOf, openTracedHouse, unwellOnce, type TracedHouse } from '../support/traced-house.js';
+
+const histories = fileURLToPath(new URL('../replay/histories', import.meta.url));
 
 let house: TracedHouse;
 let directory: string;
@@ -118,6 +121,14 @@ describe('a history', () => {
     expect(without.clean.events).toHaveLength(9);
   }, 180_000);
 
+  /** In the bundle without tracing, or in the one with it. */
+  async function replay(json: string, bundle: 'workflow-bundle.js' | 'workflow-bundle-traced.js'): Promise<void> {
+    const workflowBundle = { codePath: fileURLToPath(new URL(`../../dist/${bundle}`, import.meta.url)) };
+    const sinks = { traces: { workflowRan: { fn: () => undefined } } };
+    const options = { workflowBundle, sinks, dataConverter: createDataConverter(PAYLOAD_KEYS) };
+    await Worker.runReplayHistory(options, historyFromJSON(JSON.parse(json)), 'unlock-replayed');
+  }
+
   it.each(['with', 'without'])(
     'of a request that was accepted with tracing and carried out %s it replays in either bundle',
     async (how) => {
@@ -127,13 +138,15 @@ describe('a history', () => {
       expect(await house.unlock(url, { correlationId, customer: unwellOnce })).toBe(204);
       const json = historyToJSON(await house.historyOf(correlationId));
       expect(json).toContain('_tracer-data');
-      for (const bundle of ['workflow-bundle.js', 'workflow-bundle-traced.js']) {
-        const workflowBundle = { codePath: fileURLToPath(new URL(`../../dist/${bundle}`, import.meta.url)) };
-        const sinks = { traces: { workflowRan: { fn: () => undefined } } };
-        const options = { workflowBundle, sinks, dataConverter: createDataConverter(PAYLOAD_KEYS) };
-        await Worker.runReplayHistory(options, historyFromJSON(JSON.parse(json)), `unlock-${correlationId}`);
-      }
+      await replay(json, 'workflow-bundle.js');
+      await replay(json, 'workflow-bundle-traced.js');
     },
     120_000,
   );
+
+  const recordings = readdirSync(histories, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
+
+  it.each(recordings)('that was recorded replays where there is tracing as well: %s', async (file) => {
+    await replay(await readFile(join(histories, file), 'utf8'), 'workflow-bundle-traced.js');
+  });
 });
