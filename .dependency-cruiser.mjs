@@ -2,10 +2,15 @@
 const rooms = [
   { room: 'domain', path: '^src/domain/', may: [] },
   { room: 'workflows', path: '^workflows/', may: [], mayAsTypes: ['^src/domain/', '^activities/contract\\.ts$'] },
-  { room: 'activities', path: '^activities/', may: ['^src/domain/', '^src/upstream/', '^src/audit/', '^src/proof/', '^src/publication/'] },
+  {
+    room: 'activities',
+    path: '^activities/',
+    may: ['^src/domain/', '^src/upstream/', '^src/audit/', '^src/proof/', '^src/publication/', '^src/webhooks/'],
+  },
   { room: 'proof', path: '^src/proof/', may: [] },
   { room: 'publication', path: '^src/publication/', may: ['^src/outbound/'] },
   { room: 'outbound', path: '^src/outbound/', may: ['^src/domain/'] },
+  { room: 'webhooks', path: '^src/webhooks/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$', '^generated/'] },
   { room: 'evidence', path: '^src/evidence/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$'] },
@@ -27,8 +32,8 @@ const rooms = [
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
   {
     room: 'config',
-    path: '^src/(config|settings|institutions|host-rules|secret-files|setting-files)\\.ts$',
-    may: ['^src/domain/', '^src/outbound/public-address\\.ts$'],
+    path: '^src/(config|settings|institutions|webhook-file|host-rules|secret-files|setting-files)\\.ts$',
+    may: ['^src/domain/', '^src/outbound/public-address\\.ts$', '^src/webhooks/signature\\.ts$'],
   },
 ];
 

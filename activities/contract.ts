@@ -1,6 +1,7 @@
 import type { AttemptResult } from '../src/domain/attempt.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import type { LockStatus, StatusFlags } from '../src/domain/lock-status.js';
+import type { Notification, NotificationEnd } from '../src/domain/notification.js';
 import type { OperationTrace } from '../src/domain/out-of-band.js';
 import type { Outcome, Proposal, Settlement } from '../src/domain/outcome.js';
 import type { UnlockRequest, UnlockSubject } from '../src/domain/unlock-request.js';
@@ -68,8 +69,10 @@ export type LockStatusReport =
       readonly meaning: string;
     };
 
-/** An unlock workflow that has closed, as Temporal's index of executions shows it. */
+/** A workflow of an unlock request that has closed, as Temporal's index of executions shows it. */
 export interface ClosedExecution {
+  /** Whether it carried the request, or told the caller of its end. */
+  readonly kind: 'unlock' | 'notification';
   readonly correlationId: string;
   /** False where it was terminated, timed out, failed or was cancelled by force. */
   readonly completed: boolean;
@@ -111,6 +114,18 @@ export type ExecutionState =
       readonly result: UnlockResult | null;
     };
 
+/** What Temporal knows of the workflow that tells a request's caller. */
+export type NotificationState =
+  | { readonly kind: 'running' }
+  | {
+      readonly kind: 'closed';
+      readonly runId: string;
+      /** What was done to it by others than its worker, oldest first. */
+      readonly operations: readonly OperationTrace[];
+      /** Null unless it completed, or where it cannot be read. */
+      readonly end: NotificationEnd | null;
+    };
+
 /** The unlock workflows as the reconciler sees them; handed in. */
 export interface Executions {
   /** Some hundred at a time; each call of one query may show what it showed before. */
@@ -122,6 +137,8 @@ export interface Executions {
   operationsOn(correlationId: string, runId: string): Promise<readonly OperationTrace[]>;
   /** Running workflows of which somebody paused an activity, some hundred at most. */
   listPaused(): Promise<readonly { readonly correlationId: string; readonly operations: readonly OperationTrace[] }[]>;
+  /** Has a request's caller told by a workflow of its own; one that was started before stays as it is. */
+  notifyCaller(notification: Notification): Promise<NotificationState>;
 }
 
 /** How far the comparison of closed workflows with the audit log has come. */
@@ -173,6 +190,10 @@ export interface Activities {
   readLockStatus(query: LockStatusQuery): Promise<LockStatusReport>;
   /** Looks whether a customer who was unlocked is locked again, and records it. */
   checkRelock(watch: RelockWatch): Promise<LockStatus | 'unknown'>;
+  /** Makes one try to tell a request's caller how it ended; null where what became of that stands on record. */
+  deliverWebhook(notification: Notification): Promise<NotificationEnd | null>;
+  /** Records how telling the caller ended. */
+  recordNotified(notification: Notification, end: NotificationEnd): Promise<void>;
   /** Goes through the workflows that have closed; suspects are those that did not complete, or of which the audit log tells otherwise. */
   compareWithTemporal(progress: ComparisonProgress): Promise<Suspects<ComparisonProgress>>;
   /** Goes through the audit log from a position on; suspects are those that began long ago and have no end. */
@@ -194,6 +215,9 @@ export interface SealActivities {
   /** Seals rows as they come, and publishes a checkpoint of each new head, for some minutes. */
   sealRows(): Promise<SealReport>;
 }
+
+/** Details of a failure to tell a caller: what stands on record where there is no next try. */
+export type LastTry = Omit<NotificationEnd, 'result'>;
 
 /** Details of a failure that is to be tried again. */
 export interface RetryDetails {

@@ -9,7 +9,7 @@ import type { RetryBudget } from '../src/domain/unlock-request.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import { NoteError } from '../src/proof/signed-note.js';
 import { PublicationConflictError } from '../src/publication/index.js';
-import type { RetryDetails, Turn } from './contract.js';
+import type { LastTry, RetryDetails, Turn } from './contract.js';
 
 /** The failure types that an operator sees in Temporal. */
 export const failureTypes = {
@@ -18,6 +18,8 @@ export const failureTypes = {
   /** The worker stops before it could begin; not a fault. */
   handedOver: 'HandedOver',
   bank: 'BankUnavailable',
+  /** The receiver of a caller's webhook did not take the message. */
+  webhook: 'CallerNotTold',
   /** All turns at the bank within reach are taken (`UPSTREAM_MAX_PER_SECOND`). */
   rate: 'RateLimited',
   /** Another execution is at work on this request, or was a moment ago. */
@@ -81,6 +83,16 @@ export function tryBankAgain(what: string, answer: BankAnswer, failures: number,
 export function askBankAgain(what: string, answer: BankAnswer): ApplicationFailure {
   const nextRetryDelay = answer.retryAfterMs === null ? {} : { nextRetryDelay: answer.retryAfterMs };
   return ApplicationFailure.create({ type: failureTypes.bank, message: `${what}: ${inWords(answer)}`, ...nextRetryDelay });
+}
+
+/** Has the caller told again after `delayMs`; the last try's details are what is recorded where there is no time left for another one. */
+export function tellAgain({
+  lastTry,
+  ...again
+}: Pick<TryAgain, 'message' | 'delayMs'> & { readonly lastTry: LastTry }): ApplicationFailure {
+  const failure = tryAgain({ type: failureTypes.webhook, ...again });
+  Object.assign(retryDetailsIn(failure.details?.[0]), lastTry);
+  return failure;
 }
 
 /** The time of an execution was up before the audit log had answered. */

@@ -56,11 +56,13 @@ async function suspectsAmong(
   { audit, executions }: Pick<Parts, 'audit' | 'executions'>,
   closed: readonly ClosedExecution[],
 ): Promise<string[]> {
-  const operated = await operatedAmong(executions, closed);
-  const endings = await audit.endingsOf(closed.map(({ correlationId }) => correlationId));
+  const carried = closed.filter(({ kind }) => kind === 'unlock');
+  const endings = await audit.endingsOf(carried.map(({ correlationId }) => correlationId));
+  const operated = await operatedAmong(executions, carried);
   const endingOf = new Map(endings.map((ending) => [ending.correlationId, ending]));
   return closed
-    .filter(({ correlationId, completed, outcome, attempts }) => {
+    .filter(({ kind, correlationId, completed, outcome, attempts }) => {
+      if (kind === 'notification') return !completed;
       if (operated.has(correlationId)) return true;
       const ending = endingOf.get(correlationId);
       if (!completed || ending === undefined) return true;

@@ -1,8 +1,10 @@
 import type { Pace } from '../src/audit/pace.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
+import type { Webhooks } from '../src/webhooks/index.js';
 import { checkLockStatus } from './check-lock-status.js';
 import { checkRelock } from './check-relock.js';
 import type { Activities, Turn } from './contract.js';
+import { deliverWebhook } from './deliver-webhook.js';
 import { execute, type Execution } from './execution.js';
 import { asFailure, asReconcilerFailure } from './failures.js';
 import { compareWithTemporal, findOpenRequests } from './find-gaps.js';
@@ -10,6 +12,7 @@ import { readApproval } from './read-approval.js';
 import { readLockStatus } from './read-lock-status.js';
 import type { ReconcilerParts } from './reconcile-request.js';
 import { reconcileRequests } from './reconcile-requests.js';
+import { recordNotified } from './record-notified.js';
 import { recordOutcome } from './record-outcome.js';
 import { sendUnlock } from './send-unlock.js';
 
@@ -19,6 +22,8 @@ export type { ReconcilerSettings } from './reconcile-request.js';
 export interface ActivityParts extends ReconcilerParts {
   /** At which rate an institution's PUTs may leave; undefined: as soon as they may. */
   readonly paceOf?: (institutionId: string) => Pace | undefined;
+  /** Where callers are told that their requests have ended; absent: no caller is known to have a webhook. */
+  readonly webhooks?: Webhooks;
   /** Once it is aborted, no execution begins anything new: the worker stops, and another goes on. */
   readonly handOver?: AbortSignal;
 }
@@ -59,6 +64,8 @@ export function createActivities(parts: ActivityParts): Activities {
       unlockStep(request, turn, (execution) => recordOutcome(parts, request, proposal, execution)),
     readLockStatus: (query) => readLockStatus(parts.upstream, query),
     checkRelock: (watch) => reconcilerStep((execution) => checkRelock(parts, watch, execution)),
+    deliverWebhook: (notification) => reconcilerStep((execution) => deliverWebhook(parts, notification, execution)),
+    recordNotified: (notification, end) => reconcilerStep((execution) => recordNotified(parts, notification, end, execution)),
     compareWithTemporal: (progress) => reconcilerStep((execution) => compareWithTemporal(parts, progress, execution)),
     findOpenRequests: (scannedTo) => reconcilerStep((execution) => findOpenRequests(parts, scannedTo, execution)),
     reconcileRequests: (correlationIds) => reconcilerStep((execution) => reconcileRequests(parts, correlationIds, execution)),

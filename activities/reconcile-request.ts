@@ -11,6 +11,7 @@ import type { Executions, ExecutionState } from './contract.js';
 import type { Execution } from './execution.js';
 import { closeOpenAttempts } from './in-flight.js';
 import { tellOutOfBand } from './out-of-band.js';
+import { seeThatCallerIsTold } from './record-notified.js';
 import { createRecorder, type Recorder } from './recorder.js';
 import { settleRequest } from './settlement.js';
 
@@ -68,6 +69,8 @@ export async function reconcileRequest(parts: ReconcilerParts, correlationId: st
     report(parts, 'not_mended', { correlationId, because: 'nothing that can be read says whom it was for' });
     return 'done';
   }
+  // Before it is ended: what dies in between must not leave the caller untold.
+  await seeThatCallerIsTold(parts, events, request, execution);
   const recorder = createRecorder(parts.audit, record.requested === null && request !== null ? request : subject, {
     id: execution.id,
     workflowId: unlockWorkflowId(correlationId),

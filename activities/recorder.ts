@@ -6,6 +6,7 @@ import { recordableMessage, type AuditAction, type JsonObject, type NewAuditEven
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import { diagnose } from '../src/domain/diagnosis.js';
 import { flagsAsJson } from '../src/domain/lock-status.js';
+import type { NotificationEnd } from '../src/domain/notification.js';
 import type { ReconcilerFinding } from '../src/domain/observer.js';
 import { driftAsJson } from '../src/domain/bank-drift.js';
 import type { OperationTrace } from '../src/domain/out-of-band.js';
@@ -56,6 +57,11 @@ export interface Recorder {
    */
   relockChecked(reading: StatusReading, afterMs: number): Promise<boolean>;
   /**
+   * Records how telling the request's caller ended.
+   * @returns false where it was on record already
+   */
+  notified(webhookId: string, end: NotificationEnd): Promise<boolean>;
+  /**
    * Records what somebody did directly in Temporal; once for each operation.
    * @returns false where it was on record already
    */
@@ -102,6 +108,7 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockS
           clientId: actor.clientId,
           ...(actor.onBehalfOf === null ? {} : { onBehalfOfAsserted: true }),
           deadlineAt: request.budget.deadlineAt,
+          ...(request.notifyCaller === true ? { notifyCaller: true } : {}),
         },
       });
       return written === 'written';
@@ -156,6 +163,11 @@ export function createRecorder(audit: AuditLog, request: UnlockRequest | UnlockS
     async relockChecked(reading, afterMs) {
       const { metadata, ...columns } = readingColumns(reading);
       return (await write('customer.unlock.relock_checked', 'once', { ...columns, metadata: { ...metadata, afterMs } })) === 'written';
+    },
+    async notified(webhookId, { result, tries, httpStatus, host }) {
+      // The column for a status is the bank's.
+      const metadata = { delivered: result === 'delivered', result, tries, httpStatus, webhookId, host };
+      return (await write('customer.unlock.notified', 'once', { id: webhookId, metadata })) === 'written';
     },
     async outOfBand({ operation, key, at, runId, identity, reason }) {
       // No column names who it was: nobody has verified it.

@@ -1,6 +1,7 @@
 import { hostFaults, type HostRules } from './host-rules.js';
 import { readInstitutions, type SharedSettings } from './institutions.js';
 import { fileTwin, readSecret, secretSettings } from './secret-files.js';
+import { readWebhooks, type WebhookEntry } from './webhook-file.js';
 import { readCertificateAndKey, readCodes, readFile } from './setting-files.js';
 import { settings, type Settings } from './settings.js';
 
@@ -24,10 +25,17 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 type FileSettings =
-  'INSTITUTIONS_FILE' | 'UPSTREAM_CODES_FILE' | 'UPSTREAM_CA_FILE' | 'UPSTREAM_CLIENT_CERT_FILE' | 'UPSTREAM_CLIENT_KEY_FILE';
+  | 'INSTITUTIONS_FILE'
+  | 'WEBHOOKS_FILE'
+  | 'UPSTREAM_CODES_FILE'
+  | 'UPSTREAM_CA_FILE'
+  | 'UPSTREAM_CLIENT_CERT_FILE'
+  | 'UPSTREAM_CLIENT_KEY_FILE';
 
 export interface Config extends Omit<Settings, FileSettings>, SharedSettings {
   readonly production: boolean;
+  /** Callers who are told that their requests have ended. */
+  readonly webhooks: readonly WebhookEntry[];
 }
 
 const required: Record<Part, readonly (keyof Settings)[]> = {
@@ -163,9 +171,11 @@ export function loadConfig(environment: Environment, part: Part, userId: number 
 
   const hostRules = { production, plainHttpHosts: settings.shape.ALLOW_HTTP_HOSTS.parse(given.ALLOW_HTTP_HOSTS) };
   const institutions = readInstitutions(given.INSTITUTIONS_FILE, { environment: set, callsBanks, hostRules, faults });
+  const served = institutions?.map(({ institutionId }) => institutionId) ?? [given.UPSTREAM_INSTITUTION_ID ?? []].flat();
+  const webhooks = readWebhooks(given.WEBHOOKS_FILE, { environment: set, callsReceivers: callsBanks, served, hostRules, faults });
   faults.push(...contradictions(given, hostRules));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
-  return { ...parsed.data, production, classificationOverrides, upstreamCa, upstreamClientCertificate, institutions };
+  return { ...parsed.data, production, classificationOverrides, upstreamCa, upstreamClientCertificate, institutions, webhooks };
 }
 
 /** What is well said by itself but not together; reads the settings one by one, for another one may be at fault already. */

@@ -4,7 +4,7 @@ import type { ClassificationRule } from './domain/classification.js';
 import type { RepeatGuard } from './domain/repeat-guard.js';
 import { hostFaults, type HostRules } from './host-rules.js';
 import { readSecretFile } from './secret-files.js';
-import { readCertificateAndKey, readCodes, readFile, type CertificateAndKey } from './setting-files.js';
+import { readCertificateAndKey, readCodes, readFile, readJsonFile, type CertificateAndKey } from './setting-files.js';
 import {
   httpUrl,
   institutionId,
@@ -129,21 +129,9 @@ const NAME = 'INSTITUTIONS_FILE';
  */
 export function readInstitutions(path: string | undefined, reading: Reading): readonly InstitutionEntry[] | null {
   const { faults } = reading;
-  const json = readFile(path, NAME, faults);
-  if (path === undefined || json === null) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    faults.push(`${NAME}: the file is not JSON`);
-    return null;
-  }
-  const parsed = entries.safeParse(value);
-  if (!parsed.success) {
-    faults.push(...parsed.error.issues.map((issue) => `${[NAME, ...issue.path].join('.')}: ${issue.message}`));
-    return null;
-  }
-  return parsed.data.map((each, index) => completed(each, `${NAME}.${index}`, dirname(path), reading));
+  const given = readJsonFile(path, NAME, entries, faults);
+  if (path === undefined || given === null) return null;
+  return given.map((each, index) => completed(each, `${NAME}.${index}`, dirname(path), reading));
 }
 
 function completed(given: z.infer<typeof entry>, name: string, folder: string, reading: Reading): InstitutionEntry {

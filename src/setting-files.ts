@@ -31,6 +31,24 @@ export function readFile(path: string | undefined, name: string, faults: string[
 }
 
 /**
+ * What a file of JSON holds; null where no file is named, or it is of no use, which `faults` then tells without a word of what it holds.
+ * @param name what `faults` are to call the file
+ */
+export function readJsonFile<Value>(path: string | undefined, name: string, schema: z.ZodType<Value>, faults: string[]): Value | null {
+  const json = readFile(path, name, faults);
+  if (json === null) return null;
+  const value = parsed((): unknown => JSON.parse(json));
+  if (value === null) {
+    faults.push(`${name}: the file is not JSON`);
+    return null;
+  }
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  faults.push(...error.issues.map((issue) => `${[name, ...issue.path].join('.')}: ${issue.message}`));
+  return null;
+}
+
+/**
  * Rules for the bank's answers, before the published table; none where no file is named.
  * @param name what `faults` are to call the file
  */

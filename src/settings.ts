@@ -135,6 +135,7 @@ export const settings = z.object({
   UPSTREAM_CLIENT_CERT_FILE: text.optional(),
   UPSTREAM_CLIENT_KEY_FILE: text.optional(),
   INSTITUTIONS_FILE: text.optional(),
+  WEBHOOKS_FILE: text.optional(),
   ALLOW_HTTP_HOSTS: z
     .string()
     .default('')

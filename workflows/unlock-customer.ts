@@ -1,9 +1,10 @@
 import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { CancellationScope, ParentClosePolicy, setCurrentDetails, startChild, upsertSearchAttributes } from '@temporalio/workflow';
+import { CancellationScope, log, ParentClosePolicy, setCurrentDetails, startChild, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CheckReport, SendReport, UnlockResult, UnrecordedAnswer } from '../activities/contract.js';
 import type { Proposal } from '../src/domain/outcome.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { waitForApproval } from './approval.js';
+import { notifyCaller } from './notify-caller.js';
 import { runStep, type GivenUp } from './step.js';
 import { watchRelock } from './watch-relock.js';
 
@@ -36,7 +37,8 @@ export async function unlockCustomer(request: UnlockRequest): Promise<UnlockResu
       { key: unlockAttempts, value: result.attempts },
     ]);
     setCurrentDetails(`**${result.outcome}** after ${result.attempts} attempt(s); verification: ${result.verification ?? 'none needed'}`);
-    if (result.outcome === 'unlocked') await lookAfter(request);
+    // Side by side: a waiting caller hears of the outcome when they have begun.
+    await Promise.all([result.outcome === 'unlocked' ? lookAfter(request) : undefined, tellCaller(request)]);
     return result;
   });
 }
@@ -58,6 +60,27 @@ async function lookAfter({ correlationId, institutionId, customerId, relockWatch
   } catch (error) {
     // After a reset one looks already.
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Has a workflow of its own tell the caller, where that was promised; whatever comes of that, the outcome stands. */
+async function tellCaller({ correlationId, institutionId, notifyCaller: isWished = false }: UnlockRequest): Promise<void> {
+  if (!isWished) return;
+  try {
+    await startChild(notifyCaller, {
+      workflowId: `notify-${correlationId}`,
+      // By the record it is told once: after a reset nobody needs to look at that again.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      args: [{ correlationId, institutionId }],
+      typedSearchAttributes: [
+        { key: ofCorrelationId, value: correlationId },
+        { key: ofInstitutionId, value: institutionId },
+      ],
+      staticSummary: `Tell the caller of ${correlationId}`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) log.warn('the caller will not be told', { correlationId });
   }
 }
 

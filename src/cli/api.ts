@@ -95,6 +95,7 @@ function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSe
       deadlineMs: config.UNLOCK_DEADLINE_MS,
     },
     ...rulesByInstitution(config),
+    webhookCallers: config.webhooks.map(({ institutionId, clientId }) => ({ institutionId, clientId })),
     temporalUiUrl: config.TEMPORAL_UI_URL ?? null,
     auditVerifiers,
     namespace: config.TEMPORAL_NAMESPACE,

@@ -20,6 +20,7 @@ import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { WorkerVersion } from '../temporal/worker-version.js';
 import type { UpstreamSettings } from '../upstream/index.js';
+import { createWebhooks, type Webhooks } from '../webhooks/index.js';
 import type { Closers } from './closers.js';
 import { localKey } from './local-keys.js';
 
@@ -182,6 +183,20 @@ export function authenticator(config: Config): Authenticator {
 /** In production no call goes to an address within the house, unless the operator names the host. */
 export function privateHosts({ production, ALLOW_HTTP_HOSTS }: Config): OutboundPolicy['privateHosts'] {
   return production ? ALLOW_HTTP_HOSTS : 'any';
+}
+
+/** A receiver need only say that it has the message. */
+const RECEIVER_TIMEOUT_MS = 10_000;
+
+/** Where callers are told that their requests have ended. */
+export function openWebhooks({ config, closers }: Pick<DatabaseParts, 'config' | 'closers'>): Webhooks {
+  const webhooks = createWebhooks({
+    webhooks: config.webhooks,
+    policy: { privateHosts: privateHosts(config), ca: null, clientCertificate: null },
+    timeoutMs: RECEIVER_TIMEOUT_MS,
+  });
+  closers.add("connections to callers' receivers", () => webhooks.close());
+  return webhooks;
 }
 
 /**

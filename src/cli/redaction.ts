@@ -50,6 +50,8 @@ function formsOf(secret: string): string[] {
 /** The secrets that a process knows from its settings: of URLs the password, of lists of keys each key. */
 export function secretsOf(config: Config): string[] {
   const ofInstitutions = config.institutions?.flatMap(({ clientSecret }) => clientSecret ?? []) ?? [];
+  // With what says that they are secrets, and without it.
+  const ofWebhooks = config.webhooks.flatMap(({ secrets }) => secrets.flatMap((secret) => [secret, secret.replace(/^whsec_/, '')]));
   const ofSettings = secretSettings.flatMap((name) => {
     const value = config[name];
     if (value === undefined) return [];
@@ -57,7 +59,7 @@ export function secretsOf(config: Config): string[] {
     if (name.endsWith('_HEADERS')) return Object.values(parseHeaders(value)).flatMap((header) => [header, ...header.split(' ')]);
     return name === 'PAYLOAD_KEYS' ? value.split(',').map((key) => key.slice(key.indexOf(':') + 1)) : [value];
   });
-  return [...ofSettings, ...ofInstitutions];
+  return [...ofSettings, ...ofInstitutions, ...ofWebhooks];
 }
 
 function passwordOf(url: string): string[] {

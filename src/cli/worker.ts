@@ -17,7 +17,15 @@ import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
 import { tellingDrift } from './drift-log.js';
 import { startMonitoring } from './monitoring.js';
-import { bankSettings, dataConverter, openInstitutions, reconcilerSettings, temporalSettings, workerVersion } from './parts.js';
+import {
+  bankSettings,
+  dataConverter,
+  openInstitutions,
+  openWebhooks,
+  reconcilerSettings,
+  temporalSettings,
+  workerVersion,
+} from './parts.js';
 import { stopTimes } from './stopping.js';
 
 interface WorkerParts {
@@ -59,6 +67,7 @@ export async function startWorkerPart({ config, log, closers, tracing }: WorkerP
       executions: createExecutions({ client: temporal.client }),
       observer,
       reconciler: reconcilerSettings(config),
+      webhooks: openWebhooks({ config, closers }),
       handOver: graceIsOver.signal,
       paceOf: pacesOf(institutions, connections),
     }),

@@ -20,6 +20,7 @@ export const auditActions = [
   'customer.unlock.completed',
   'customer.unlock.reconciled',
   'customer.unlock.relock_checked',
+  'customer.unlock.notified',
   'operator.out_of_band',
   'customer.lock_status.viewed',
   'customer.unlock_dry_run',

@@ -3,6 +3,7 @@ import type { AttemptResult } from './attempt.js';
 import type { AuditAction } from './audit-event.js';
 import type { BankDrift } from './bank-drift.js';
 import type { LockStatus } from './lock-status.js';
+import type { NotificationResult } from './notification.js';
 import type { OutOfBandOperation } from './out-of-band.js';
 import type { Outcome } from './outcome.js';
 
@@ -82,6 +83,10 @@ export interface Observer {
   approvalChanged(event: ApprovalEvent): void;
   /** Some time after an unlock it was looked whether the customer is locked again. */
   relockChecked(found: LockStatus | 'unknown'): void;
+  /** One try to tell a caller that its request has ended was in vain; there is another one. */
+  tellingCallerFailed(): void;
+  /** Telling a caller ended; told once, with its row. */
+  callerTold(result: NotificationResult): void;
   /** Something was done to an unlock directly in Temporal; told once, with its row. */
   operatedOutOfBand(operation: OutOfBandOperation): void;
   /** One step of the seal. */
@@ -103,6 +108,8 @@ export const silentObserver: Observer = {
   requestAnswered: () => undefined,
   approvalChanged: () => undefined,
   relockChecked: () => undefined,
+  tellingCallerFailed: () => undefined,
+  callerTold: () => undefined,
   operatedOutOfBand: () => undefined,
   auditSealed: () => undefined,
   checkpointPublished: () => undefined,

@@ -51,6 +51,8 @@ export interface UnlockRequest extends UnlockSubject {
   readonly relockWatchMs?: number | null;
   /** When a second person must approve it; absent or null: never. */
   readonly repeatGuard?: RepeatGuard | null;
+  /** Whether its caller is told, by a workflow of its own, that it has ended; absent: it is not. */
+  readonly notifyCaller?: boolean;
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -15,11 +15,19 @@ export interface InstitutionRules {
   readonly repeatGuard: RepeatGuard | null;
 }
 
+/** A caller, as its verified token names it. */
+export interface KnownCaller {
+  readonly institutionId: string;
+  readonly clientId: string;
+}
+
 /** What the front door is told at start; its own rules hold for institutions that have none of theirs. */
 export interface HttpSettings extends InstitutionRules {
   readonly institutions?: ReadonlyMap<string, InstitutionRules>;
   /** How long the drop-in endpoint waits for the outcome, in milliseconds. */
   readonly unlockWaitMs: number;
+  /** Who is told that their requests have ended; absent: nobody. */
+  readonly webhookCallers?: readonly KnownCaller[];
   /** Which customer ids are let through; holds for the whole id. */
   readonly customerIdPattern: RegExp;
   readonly budget: BudgetSettings;

@@ -1,6 +1,7 @@
 import { AuditConflictError, type AuditLog } from '../audit/audit-log.js';
 import { auditEventId } from '../audit/event-id.js';
 import type { AuditEvent } from '../domain/audit-event.js';
+import { isToBeTold } from '../domain/notification.js';
 import { unlockRecord, type UnlockRecord } from '../domain/unlock-record.js';
 import { unlockWorkflowId, type UnlockRequest } from '../domain/unlock-request.js';
 import type { UnlockExecution, UnlockExecutions } from '../temporal/unlock-executions.js';
@@ -160,6 +161,7 @@ function asFirstRequested(requested: AuditEvent, request: UnlockRequest): Unlock
     reasonCode,
     ticket,
     requestedAt: occurredAt.toISOString(),
+    notifyCaller: isToBeTold(requested),
     budget: { ...request.budget, deadlineAt: new Date(occurredAt.getTime() + deadlineMs).toISOString() },
   };
 }

@@ -34,7 +34,13 @@ export function unlockRequest(call: From, wish: UnlockWish & { readonly correlat
     sendQueue,
     relockWatchMs,
     repeatGuard,
+    notifyCaller: hasWebhook(call, settings),
   };
+}
+
+function hasWebhook({ caller }: From, { webhookCallers = [] }: HttpSettings): boolean {
+  const { clientId } = caller.actor;
+  return webhookCallers.some((each) => each.institutionId === caller.institutionId && each.clientId === clientId);
 }
 
 /**

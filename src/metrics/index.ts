@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { approvalEvents } from '../domain/approval.js';
 import { attemptResults } from '../domain/attempt.js';
 import { auditActions } from '../domain/audit-event.js';
+import { notificationResults } from '../domain/notification.js';
 import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, type Observer } from '../domain/observer.js';
 import { driftKinds } from '../domain/bank-drift.js';
 import { outOfBandOperations } from '../domain/out-of-band.js';
@@ -101,6 +102,12 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     labelNames: ['lock_status'],
     registers,
   });
+  const deliveries = new Counter({
+    name: 'latchkey_webhook_deliveries_total',
+    help: 'Callers told that their requests have ended, by how that ended; failed: tries in vain that are followed by another one.',
+    labelNames: ['result'],
+    registers,
+  });
   const sealedRows = new Counter({
     name: 'latchkey_audit_sealed_rows_total',
     help: 'Audit rows that this process sealed.',
@@ -133,6 +140,7 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
   for (const finding of reconcilerFindings) findings.inc({ finding }, 0);
   for (const event of approvalEvents) approvals.inc({ event }, 0);
   for (const lock_status of ['locked', 'not_locked', 'unknown']) relocks.inc({ lock_status }, 0);
+  for (const result of [...notificationResults, 'failed']) deliveries.inc({ result }, 0);
   for (const operation of outOfBandOperations) outOfBand.inc({ operation }, 0);
   for (const endpoint of ['unlock', 'status']) for (const kind of driftKinds) drift.inc({ endpoint, kind }, 0);
   for (const action of auditActions) auditWrites.zero({ action, result: 'failed' });
@@ -155,6 +163,8 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
       bankDrifted: (endpoint, { kind }) => drift.inc({ endpoint, kind }),
       approvalChanged: (event) => approvals.inc({ event }),
       relockChecked: (found) => relocks.inc({ lock_status: found }),
+      tellingCallerFailed: () => deliveries.inc({ result: 'failed' }),
+      callerTold: (result) => deliveries.inc({ result }),
       operatedOutOfBand: (operation) => outOfBand.inc({ operation }),
       accessDenied: ({ httpStatus, record }) => denied.inc({ status: httpStatus, record }),
       auditSealed: ({ rows, lagMs }) => {

@@ -1,13 +1,15 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { defineSearchAttributeKey, type Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { z } from 'zod';
-import type { ClosedExecution, Executions, ExecutionState, UnlockResult } from '../../activities/contract.js';
+import type { ClosedExecution, Executions, ExecutionState, NotificationState, UnlockResult } from '../../activities/contract.js';
+import { notificationResults, notifyWorkflowId, type NotificationEnd } from '../domain/notification.js';
 import { outcomes, verifications } from '../domain/outcome.js';
 import type { OperationTrace } from '../domain/out-of-band.js';
 import { parseCorrelationId, unlockWorkflowId } from '../domain/unlock-request.js';
+import type { notifyCaller } from '../../workflows/index.js';
 import { operationsIn, pausesIn } from './operation-traces.js';
 import { taskQueue } from './settings.js';
 import { unlockRequestPayload } from './unlock-request-payload.js';
@@ -21,13 +23,25 @@ const CALL_TIMEOUT_MS = 10_000;
 const PAGE = 500;
 const unlockOutcome = defineSearchAttributeKey('UnlockOutcome', 'KEYWORD');
 const unlockAttempts = defineSearchAttributeKey('UnlockAttempts', 'INT');
-const workflowIdPrefix = unlockWorkflowId('');
+const ofCorrelationId = defineSearchAttributeKey('CorrelationId', 'KEYWORD');
+const ofInstitutionId = defineSearchAttributeKey('InstitutionId', 'KEYWORD');
+const kinds = [
+  { kind: 'unlock', prefix: unlockWorkflowId('') },
+  { kind: 'notification', prefix: notifyWorkflowId('') },
+] as const;
 const { WORKFLOW_EXECUTION_STATUS_COMPLETED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 const unlockResult: z.ZodType<UnlockResult> = z.object({
   outcome: z.enum(outcomes),
   verification: z.enum(verifications).nullable(),
   attempts: z.number(),
+});
+
+const notificationEnd: z.ZodType<NotificationEnd> = z.object({
+  result: z.enum(notificationResults),
+  tries: z.number(),
+  httpStatus: z.number().nullable(),
+  host: z.string().nullable(),
 });
 
 /** The unlock workflows as the reconciler sees them, through a Temporal client. */
@@ -54,7 +68,7 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
           namespace,
           pageSize: PAGE,
           query: [
-            "WorkflowType = 'unlockCustomer'",
+            "WorkflowType IN ('unlockCustomer', 'notifyCaller')",
             `TaskQueue = '${queue}'`,
             "ExecutionStatus != 'Running'",
             ...(since === null ? [] : [`CloseTime >= '${since}'`]),
@@ -121,6 +135,36 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
       }
       return paused;
     },
+
+    async notifyCaller(notification): Promise<NotificationState> {
+      const { correlationId, institutionId } = notification;
+      const workflowId = notifyWorkflowId(correlationId);
+      try {
+        await within(() =>
+          client.workflow.start<typeof notifyCaller>('notifyCaller', {
+            taskQueue: queue,
+            workflowId,
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            workflowIdConflictPolicy: 'FAIL',
+            args: [notification],
+            typedSearchAttributes: [
+              { key: ofCorrelationId, value: correlationId },
+              { key: ofInstitutionId, value: institutionId },
+            ],
+            staticSummary: `Tell the caller of ${correlationId}`,
+          }),
+        );
+        return { kind: 'running' };
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      }
+      const { closeTime, runId } = await within(() => client.workflow.getHandle(workflowId).describe());
+      if (closeTime === undefined) return { kind: 'running' };
+      const { events } = await within(() => client.workflow.getHandle(workflowId, runId).fetchHistory());
+      const result = events?.at(-1)?.workflowExecutionCompletedEventAttributes?.result?.payloads;
+      const end = result === undefined ? null : await read(result, notificationEnd);
+      return { kind: 'closed', runId, operations: operationsIn(events ?? [], runId), end };
+    },
   };
 }
 
@@ -128,11 +172,13 @@ type ListedExecution = proto.temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
 function asClosed({ execution, status, historyLength, searchAttributes }: ListedExecution): ClosedExecution[] {
   const workflowId = execution?.workflowId ?? '';
-  const correlationId = workflowId.startsWith(workflowIdPrefix) ? parseCorrelationId(workflowId.slice(workflowIdPrefix.length)) : null;
-  if (correlationId === null) return [];
+  const found = kinds.find(({ prefix }) => workflowId.startsWith(prefix));
+  const correlationId = found === undefined ? null : parseCorrelationId(workflowId.slice(found.prefix.length));
+  if (found === undefined || correlationId === null) return [];
   const attributes = decodeTypedSearchAttributes(searchAttributes?.indexedFields);
   return [
     {
+      kind: found.kind,
       correlationId,
       completed: status === WORKFLOW_EXECUTION_STATUS_COMPLETED,
       outcome: attributes.get(unlockOutcome) ?? null,

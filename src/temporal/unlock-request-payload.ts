@@ -26,4 +26,5 @@ export const unlockRequestPayload: z.ZodType<UnlockRequest> = z.object({
   sendQueue: text.default(null),
   relockWatchMs: z.number().nullable().default(null),
   repeatGuard: z.object({ maxUnlocks: z.number(), windowMs: z.number(), approvalMs: z.number() }).nullable().default(null),
+  notifyCaller: z.boolean().default(false),
 });

@@ -23,6 +23,7 @@ const needs: Partial<Record<AuditAction, Partial<NewAuditEvent>>> = {
   'customer.unlock.retried_now': operator,
   'customer.unlock.completed': { outcome: 'unlocked', verification: 'confirmed' },
   'customer.unlock.relock_checked': { lockStatus: 'not_locked' },
+  'customer.unlock.notified': { metadata: { delivered: true } },
   'customer.unlock_dry_run': { actorType: 'user', actorId: 'agent-1', lockStatus: 'locked' },
   'customer.lock_status.viewed': { actorType: 'user', actorId: 'agent-1', lockStatus: 'locked' },
   'audit.viewed': { actorType: 'user', actorId: 'auditor-1' },

@@ -23,6 +23,7 @@ import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstreamByInstitution } from '../../src/upstream/by-institution.js';
 import type { UpstreamSettings } from '../../src/upstream/index.js';
+import { createWebhooks, type WebhookSettings } from '../../src/webhooks/index.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
 import { anywhere, issuerFetch } from './anywhere.js';
@@ -84,6 +85,8 @@ interface Wishes {
   readonly payloadKeys?: string;
   /** Institutions that are served besides the usual one, each with a sandbox bank of its own. */
   readonly others?: readonly string[];
+  /** Callers who are told that their requests have ended; the usual token's is `{ clientId: 'sandbox-caller' }`. */
+  readonly webhooks?: readonly WebhookSettings[];
 }
 
 interface WorkerWish {
@@ -164,8 +167,10 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const workers: LatchkeyWorker[] = [];
   const temporal = createTemporalClient(temporalSettings, dataConverter);
   if (wishes.forProcesses === true) await setUpTemporal(temporal, { reconcileIntervalMs: 86_400_000, say: () => undefined });
+  const webhooks = createWebhooks({ webhooks: wishes.webhooks ?? [], policy: anywhere, timeoutMs: 2_000 });
   const parts: ActivityParts = {
     upstream,
+    webhooks,
     audit: createAuditLogByInstitution({ connections: workerAudit, observer }),
     executions: createExecutions({ client: temporal.client, taskQueue: queue }),
     observer,
@@ -210,7 +215,15 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const logLines: object[] = [];
   const note = (fields: object, message: string): void => void logLines.push({ ...fields, message });
   const sendQueue = wishes.maxPerSecond === undefined ? null : sendQueueBeside(queue, sandbox.institutionId);
-  const httpSettings = { ...settings, namespace, sendQueue, ...wishes.settings, budget: { ...settings.budget, ...wishes.budget } };
+  const webhookCallers = wishes.webhooks ?? [];
+  const httpSettings = {
+    ...settings,
+    namespace,
+    sendQueue,
+    webhookCallers,
+    ...wishes.settings,
+    budget: { ...settings.budget, ...wishes.budget },
+  };
   const app = createApp({
     audit: auditLog,
     review,
@@ -292,6 +305,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
       await Promise.all(workers.map((worker) => worker.stop()));
       await temporal.close();
       await upstream.close();
+      await webhooks.close();
       await Promise.all([apiAudit.close(), reviewAudit.close(), workerAudit.close()]);
       await pool.end();
       await Promise.all(sandboxes.map((each) => each.close()));
