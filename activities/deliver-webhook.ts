@@ -46,9 +46,9 @@ export async function deliverWebhook(
   };
   if (message === null) throw again('the request has not ended yet', { longestMs: END_COMES_WITHIN_MS });
   const clientId = requested?.metadata.clientId;
-  const webhook = (typeof clientId === 'string' && webhooks?.of(institutionId, clientId)) || null;
+  const webhook = typeof clientId === 'string' ? webhooks?.of(institutionId, clientId) : null;
   // Another worker may know it, or this one after its next start.
-  if (webhook === null) throw again('this worker knows no webhook of the caller');
+  if (!webhook) throw again('this worker knows no webhook of the caller');
 
   const { host } = webhook;
   const delivery = await webhook.send({ id: webhookId(correlationId), body: JSON.stringify(message) });

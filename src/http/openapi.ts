@@ -2,6 +2,7 @@ import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { scopes } from './auth.js';
 import { introduction, tags } from './introduction.js';
 import type { Route } from './route.js';
+import { webhookDescriptions } from './webhook-description.js';
 
 const scopeList = Object.entries(scopes)
   .map(([scope, allows]) => `\`${scope}\` (${allows})`)
@@ -23,6 +24,7 @@ export function openApiDocument(routes: readonly Route[]): object {
     externalDocs: { url: '/docs/errors', description: 'The catalogue of error codes' },
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks: webhookDescriptions,
     components: {
       securitySchemes: {
         bearer: {

@@ -28,6 +28,7 @@ const operationSchema = z.object({
 const documentSchema = z.object({
   tags: z.array(z.object({ name: z.string(), description: z.string() })),
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),
+  webhooks: z.record(z.string(), z.record(z.string(), operationSchema)),
 });
 
 const AT = 'https://latchkey.example/openapi.json';
@@ -65,9 +66,11 @@ function allExamples(): Shown[] {
       shown.push(...values.map((value) => ({ at: `${at}/content/${step(type)}/schema`, value })));
     }
   };
-  for (const [path, methods] of Object.entries(description.paths)) {
+  const ofPaths = Object.entries(description.paths).map(([path, methods]) => [`/paths/${step(path)}`, methods] as const);
+  const ofWebhooks = Object.entries(description.webhooks).map(([name, methods]) => [`/webhooks/${step(name)}`, methods] as const);
+  for (const [place, methods] of [...ofPaths, ...ofWebhooks]) {
     for (const [method, { parameters = [], requestBody, responses }] of Object.entries(methods)) {
-      const at = `/paths/${step(path)}/${method}`;
+      const at = `${place}/${method}`;
       parameters.forEach(({ schema: { example } }, index) => {
         if (example !== undefined) shown.push({ at: `${at}/parameters/${index}/schema`, value: example });
       });
@@ -116,6 +119,10 @@ describe('the description', () => {
     expect(
       (await validate(`${AT}#/paths/~1v1~1unlocks/post/requestBody/content/application~1json/schema`, { reason: 'x' }, BASIC)).valid,
     ).toBe(false);
+  });
+
+  it('shows the message that callers with a webhook are sent', () => {
+    expect(allExamples().filter(({ at }) => at.startsWith('/webhooks/unlockCompleted/post/requestBody'))).toHaveLength(1);
   });
 
   it('explains its groups, and each operation is in one', () => {

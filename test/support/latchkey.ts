@@ -85,7 +85,7 @@ interface Wishes {
   readonly payloadKeys?: string;
   /** Institutions that are served besides the usual one, each with a sandbox bank of its own. */
   readonly others?: readonly string[];
-  /** Callers who are told that their requests have ended; the usual token's is `{ clientId: 'sandbox-caller' }`. */
+  /** Callers who are told that their requests have ended; the usual token's is `CALLER_CLIENT_ID`. */
   readonly webhooks?: readonly WebhookSettings[];
 }
 

@@ -56,10 +56,13 @@ describe('the page of the API', () => {
   it('shows every operation of the description, each with its examples', async () => {
     await page.goto(`${origin}/docs`);
     await page.locator('.opblock').first().waitFor();
-    const { paths } = z
-      .object({ paths: z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() }))) })
+    const described = z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() })));
+    const { paths, webhooks } = z
+      .object({ paths: described, webhooks: described })
       .parse((await door.send({ path: '/openapi.json' })).body);
-    const operations = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
+    const operations = [...Object.values(paths), ...Object.values(webhooks)].flatMap((methods) =>
+      Object.values(methods).map(({ operationId }) => operationId),
+    );
     const blocks = await page.locator('.opblock').all();
     const ids = await Promise.all(blocks.map(async (block) => (await block.getAttribute('id'))?.replace(/^.*-/, '')));
     expect(ids).toEqual(operations);
