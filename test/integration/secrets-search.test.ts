@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
@@ -12,6 +12,7 @@ import { AUDIENCE, INSTITUTION, startForeignIssuer, type ForeignIssuer } from '.
 import { buildProduct, startLatchkeyProcess, type LatchkeyProcess } from '../support/latchkey-process.js';
 import { findMarks, spellingsOf, tokenMarks, type Mark } from '../support/marks.js';
 import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp-receiver.js';
+import { startReceiver, webhookSecret, type Receiver } from '../support/receiver.js';
 import { startTelltaleBank, type TelltaleBank } from '../support/telltale-bank.js';
 import { testTemporal } from '../support/temporal.js';
 
@@ -23,6 +24,7 @@ const secret = {
   reference: `reference-key-${hex()}`,
   collector: `collector-key-${hex()}`,
 };
+const webhook = webhookSecret();
 const payloadKey = randomBytes(32).toString('base64');
 const login = `search_${hex()}`;
 const reviewerLogin = `${login}_reviewer`;
@@ -44,6 +46,7 @@ let database: TestDatabase;
 let issuer: ForeignIssuer;
 let bank: TelltaleBank;
 let collector: OtlpReceiver;
+let receiver: Receiver;
 let api: LatchkeyProcess;
 let apiUrl: string;
 let connection: Connection;
@@ -109,6 +112,7 @@ const variables = (): Record<string, string> => {
       OTEL_EXPORTER_OTLP_HEADERS: `x-key=${secret.collector}`,
       UPSTREAM_TRACEPARENT: 'true',
     },
+    ...{ WEBHOOKS_FILE: join(dataDir, 'webhooks.json'), WEBHOOK_SECRET: webhook },
     ...{ RATE_LIMIT_CALLER_PER_MINUTE: '500', PORT: '0', METRICS_PORT: '0', LOG_LEVEL: 'trace', DATA_DIR: dataDir },
   };
 };
@@ -133,6 +137,9 @@ beforeAll(async () => {
     startTelltaleBank(person),
     startOtlpReceiver(),
   ]);
+  receiver = await startReceiver();
+  const callers = [{ institutionId: INSTITUTION, clientId: 'desk', url: receiver.url, secretVariable: 'WEBHOOK_SECRET' }];
+  await writeFile(join(dataDir, 'webhooks.json'), JSON.stringify(callers));
   pool = new pg.Pool({ connectionString: database.url, max: 2 });
   await pool.query(`CREATE ROLE ${login} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_app`);
   await pool.query(`CREATE ROLE ${reviewerLogin} LOGIN PASSWORD '${secret.database}' IN ROLE latchkey_auditor`);
@@ -154,7 +161,7 @@ afterAll(async () => {
   await pool.query(`DROP OWNED BY ${login}, ${reviewerLogin}, ${notaryLogin}; DROP ROLE ${login}, ${reviewerLogin}, ${notaryLogin}`);
   await pool.end();
   await connection.close();
-  await Promise.all([bank.close(), issuer.stop(), collector.close(), database.drop()]);
+  await Promise.all([bank.close(), receiver.close(), issuer.stop(), collector.close(), database.drop()]);
   await rm(dataDir, { recursive: true, force: true });
 });
 
@@ -303,6 +310,7 @@ const secrets = (): Mark[] => [
   { what: 'the password of the database', value: secret.database },
   { what: 'the key of references', value: secret.reference },
   { what: 'the key of payloads', value: payloadKey },
+  { what: "the secret of a caller's webhook", value: webhook.replace('whsec_', '') },
   { what: 'the key that signs checkpoints', value: signingKey },
   { what: "the collector's key", value: secret.collector },
 ];
@@ -373,6 +381,12 @@ describe('no secret, and of people nothing that does not belong there, stands', 
     expect([...places].filter((column) => !own.includes(column)).toSorted()).toEqual(['metadata', 'upstream_message']);
     const filters = rows.filter(({ row }) => findMarks(JSON.stringify(row.metadata), ofPeople()).length > 0);
     expect(new Set(filters.map(({ row }) => row.action))).toEqual(new Set(['audit.viewed', 'audit.exported']));
+  });
+
+  it('in what callers with a webhook are sent', async () => {
+    const told = await pool.query("SELECT 1 FROM audit_event WHERE action = 'customer.unlock.notified'");
+    expect(told.rows.length).toBeGreaterThan(5);
+    expect(findMarks(JSON.stringify(receiver.received), [...secrets(), ...ofPeople()])).toEqual([]);
   });
 
   it('in the checkpoints that are published', async () => {

@@ -7,7 +7,9 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { scheduleReconciler } from '../../src/temporal/schedules.js';
 import { eventually } from '../support/eventually.js';
 import { openHouse } from '../support/house.js';
+import { CALLER_CLIENT_ID } from '../../src/sandbox/issuer.js';
 import { openLatchkey } from '../support/latchkey.js';
+import { startReceiver, webhookSecret } from '../support/receiver.js';
 
 const [, , version, beginning = ''] = process.argv;
 if (version === undefined) throw new Error('usage: npm run record:histories -- VERSION [the beginning of the names to record]');
@@ -20,6 +22,9 @@ const latchkey = await openLatchkey({ budget: { initialIntervalMs: 200 }, reconc
 const repeatGuard = { maxUnlocks: 1, windowMs: 86_400_000, approvalMs: 60_000 };
 const guarded = await openLatchkey({ settings: { repeatGuard } });
 const hurried = await openLatchkey({ settings: { repeatGuard: { ...repeatGuard, approvalMs: 1_000 } } });
+const receiver = await startReceiver();
+const webhook = { institutionId: 'sandbox-bank', clientId: CALLER_CLIENT_ID, url: receiver.url, secrets: [webhookSecret()] };
+const telling = await openLatchkey({ webhooks: [webhook] });
 const hasty = await openLatchkey({ budget: { retryAfterMaxMs: 60_000, deadlineMs: 3_000, activityTimeoutMs: 2_000 } });
 
 async function record(
@@ -78,6 +83,16 @@ async function cancelAtOnce(workflowId: string, { call }: typeof latchkey): Prom
     if (!JSON.stringify(body).includes('"waiting"')) throw new Error('not waiting yet');
   });
   await call(`/v1/unlocks/${correlationId}:cancel`, { method: 'POST', body: { reason: 'recording' } });
+}
+
+async function recordTelling(name: string, ...answers: Parameters<typeof receiver.answer>[1][]): Promise<void> {
+  if (!isWanted(name)) return;
+  const correlationId = randomUUID();
+  receiver.answer(correlationId, ...answers);
+  telling.sandbox.customers.set(name, {});
+  await telling.call('/v1/unlocks', { method: 'POST', body: { customerId: name }, headers: { correlationId } });
+  await save(name, `unlock-${correlationId}`, telling.client);
+  await save(`${name}-by-notify-caller`, `notify-${correlationId}`, telling.client);
 }
 
 async function recordReconciler(): Promise<void> {
@@ -147,10 +162,15 @@ try {
   await record('paused-beyond-the-deadline', 'waiting', pauseWhileWaiting, hasty);
   await recordReconciler();
   if (isWanted('approval')) await recordApprovals();
+  await recordTelling('told');
+  await recordTelling('told-again', { httpStatus: 503 });
+  await recordTelling('told-in-vain', { httpStatus: 410 });
 } finally {
   await hurried.close();
   await guarded.close();
   await hasty.close();
+  await telling.close();
+  await receiver.close();
   await latchkey.close();
   await house.close();
 }
