@@ -10,7 +10,7 @@ const rooms = [
   { room: 'proof', path: '^src/proof/', may: [] },
   { room: 'publication', path: '^src/publication/', may: ['^src/outbound/'] },
   { room: 'outbound', path: '^src/outbound/', may: ['^src/domain/'] },
-  { room: 'webhooks', path: '^src/webhooks/', may: ['^src/domain/', '^src/outbound/'] },
+  { room: 'webhooks', path: '^src/webhooks/', may: ['^src/outbound/'] },
   { room: 'upstream', path: '^src/upstream/', may: ['^src/domain/', '^src/outbound/'] },
   { room: 'audit', path: '^src/audit/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$', '^generated/'] },
   { room: 'evidence', path: '^src/evidence/', may: ['^src/domain/', '^src/proof/', '^src/package-folder\\.ts$'] },
@@ -87,7 +87,7 @@ export default {
     {
       name: 'upstream-and-audit-know-no-temporal',
       severity: 'error',
-      from: { path: '^src/(upstream|audit|http|metrics|sandbox)/' },
+      from: { path: '^src/(upstream|webhooks|audit|http|metrics|sandbox)/' },
       to: { path: temporalPackages },
     },
     {

@@ -11,7 +11,7 @@ import type { Executions, ExecutionState } from './contract.js';
 import type { Execution } from './execution.js';
 import { closeOpenAttempts } from './in-flight.js';
 import { tellOutOfBand } from './out-of-band.js';
-import { seeThatCallerIsTold } from './record-notified.js';
+import { seesThatCallerIsTold } from './record-notified.js';
 import { createRecorder, type Recorder } from './recorder.js';
 import { settleRequest } from './settlement.js';
 
@@ -70,7 +70,7 @@ export async function reconcileRequest(parts: ReconcilerParts, correlationId: st
     return 'done';
   }
   // Before it is ended: what dies in between must not leave the caller untold.
-  await seeThatCallerIsTold(parts, events, request, execution);
+  const isSeenTo = await seesThatCallerIsTold(parts, events, request, execution);
   const recorder = createRecorder(parts.audit, record.requested === null && request !== null ? request : subject, {
     id: execution.id,
     workflowId: unlockWorkflowId(correlationId),
@@ -87,7 +87,7 @@ export async function reconcileRequest(parts: ReconcilerParts, correlationId: st
     if (mending.kind === 'beyond_mending') await tell(parts, found, 'not_mended', null, { because: mending.because });
   }
   await tellWhatWasFound(parts, found, open ? (await parts.audit.eventsOf(correlationId, institutionId)).events : events);
-  return 'done';
+  return isSeenTo ? 'done' : 'again';
 }
 
 async function mend(parts: ReconcilerParts, found: Case): Promise<Mending> {

@@ -44,11 +44,27 @@ interface TellingParts extends Parts {
 
 /**
  * Sees to it that the caller of a request is told, whose own workflow could not see to it any more; where the workflow that told it was
- * ended by somebody, records that instead.
+ * ended by somebody, records that instead. What goes wrong with it must not keep the request from being ended.
+ * @returns false where it is to be seen to another time
  * @param events all that is on record of the request
  * @param request as its workflow was given it; null where that cannot be read
  */
-export async function seeThatCallerIsTold(
+export async function seesThatCallerIsTold(
+  parts: TellingParts,
+  events: readonly AuditEvent[],
+  request: UnlockRequest | null,
+  execution: Pick<Execution, 'id' | 'activityAttempt'>,
+): Promise<boolean> {
+  try {
+    await seeThatCallerIsTold(parts, events, request, execution);
+    return true;
+  } catch (error) {
+    log.warn('it could not be seen to that a caller is told', { because: error instanceof Error ? error.name : typeof error });
+    return false;
+  }
+}
+
+async function seeThatCallerIsTold(
   parts: TellingParts,
   events: readonly AuditEvent[],
   request: UnlockRequest | null,

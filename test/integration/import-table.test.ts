@@ -19,6 +19,7 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'proof-imports-only-its-table': ['src/proof', "import '../domain/target.js';"],
   'publication-imports-only-its-table': ['src/publication', "import '../audit/target.js';"],
   'outbound-imports-only-its-table': ['src/outbound', "import '../upstream/target.js';"],
+  'webhooks-imports-only-its-table': ['src/webhooks', "import '../audit/target.js';"],
   'upstream-imports-only-its-table': ['src/upstream', "import '../audit/target.js';"],
   'audit-imports-only-its-table': ['src/audit', "import '../upstream/target.js';"],
   'temporal-imports-only-its-table': ['src/temporal', "import '../audit/target.js';"],

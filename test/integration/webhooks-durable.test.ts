@@ -98,13 +98,21 @@ describe('a worker that dies', () => {
 describe('a request that the reconciler ends', () => {
   let house: Latchkey;
   const endsWithTheRecord = new Set<string>();
+  const notYet = new Set<string>();
   beforeAll(async () => {
     house = await openLatchkey({
       budget: { retryAfterMaxMs: 600_000, deadlineMs: 900_000 },
       reconciler: { afterMs: 1, openAfterMs: 1 },
       webhooks: [webhook()],
       // Somebody terminates the workflow just after its end is on record.
-      bricks: ({ audit }) => ({
+      bricks: ({ audit, executions }) => ({
+        executions: {
+          ...executions,
+          async notifyCaller(notification) {
+            if (notYet.has(notification.correlationId)) throw new Error('no answer of Temporal');
+            return executions.notifyCaller(notification);
+          },
+        },
         audit: {
           ...audit,
           async append(event) {
@@ -148,6 +156,16 @@ describe('a request that the reconciler ends', () => {
     expect(messages).toHaveLength(1);
     expect(JSON.parse(messages[0]?.body ?? '')).toMatchObject({ data: { outcome: 'failed', attempts: 1 } });
     expect([...idsAbout(correlationId)]).toEqual([webhookId(correlationId)]);
+  }, 90_000);
+
+  it('is ended although its caller cannot be told yet, and told later', async () => {
+    const correlationId = await waiting('told-later');
+    notYet.add(correlationId);
+    await house.client.workflow.getHandle(`unlock-${correlationId}`).terminate();
+    await reconcileUntil(async () => expect((await house.story(correlationId)).at(-1)?.action).toBe('reconciled'));
+    expect(receiver.about(correlationId)).toEqual([]);
+    notYet.delete(correlationId);
+    await reconcileUntil(() => delivered(correlationId));
   }, 90_000);
 
   it('because its workflow is gone is told too: the first row says that it was promised', async () => {

@@ -14,6 +14,8 @@ import { openLatchkey, type Latchkey } from '../support/latchkey.js';
 import { startReceiver, webhookSecret, type Received, type Receiver } from '../support/receiver.js';
 
 const INSTITUTION = 'sandbox-bank';
+const OTHER = 'other-bank';
+const refusals = new Map<string, number>();
 const secret = webhookSecret();
 const previous = webhookSecret();
 const counted: string[] = [];
@@ -23,6 +25,19 @@ beforeAll(async () => {
   receiver = await startReceiver();
   latchkey = await openLatchkey({
     webhooks: [{ institutionId: INSTITUTION, clientId: CALLER_CLIENT_ID, url: receiver.url, secrets: [secret, previous] }],
+    others: [OTHER],
+    // Postgres refuses the row that tells what became of it, twice.
+    bricks: ({ audit }) => ({
+      audit: {
+        ...audit,
+        async append(event) {
+          const left = refusals.get(event.correlationId ?? '') ?? 0;
+          if (event.action !== 'customer.unlock.notified' || left === 0) return audit.append(event);
+          refusals.set(event.correlationId ?? '', left - 1);
+          throw new Error('the database is away');
+        },
+      },
+    }),
     observer: {
       ...silentObserver,
       tellingCallerFailed: () => void counted.push('failed'),
@@ -192,10 +207,10 @@ describe('a caller with a webhook', () => {
   it('is found in Temporal by its request, and told of in words', async () => {
     const correlationId = await unlock('found');
     await ended(correlationId, { delivered: true });
-    const { raw, typedSearchAttributes } = await handleOf(correlationId).describe();
+    await handleOf(correlationId).result();
+    const { typedSearchAttributes } = await handleOf(correlationId).describe();
     expect(typedSearchAttributes.get(defineSearchAttributeKey('CorrelationId', 'KEYWORD'))).toBe(correlationId);
     expect(typedSearchAttributes.get(defineSearchAttributeKey('InstitutionId', 'KEYWORD'))).toBe(INSTITUTION);
-    expect(raw.workflowExecutionInfo?.status).toBe(2);
     const history = historyText(await handleOf(correlationId).fetchHistory());
     const row = JSON.stringify(await latchkey.sql(`select * from audit_event where action = 'customer.unlock.notified'`));
     for (const each of [secret, previous]) {
@@ -206,7 +221,27 @@ describe('a caller with a webhook', () => {
   });
 });
 
+describe('what became of a message', () => {
+  it('is recorded once the database is there again, and the message is not sent again for that', async () => {
+    const correlationId = randomUUID();
+    refusals.set(correlationId, 2);
+    await unlock('recorded-late', correlationId);
+    await ended(correlationId, { delivered: true, tries: 1 });
+    expect(refusals.get(correlationId)).toBe(0);
+    expect(receiver.about(correlationId)).toHaveLength(1);
+  }, 90_000);
+});
+
 describe('a caller without a webhook', () => {
+  it('is not told for being named as another institution’s caller is', async () => {
+    const correlationId = randomUUID();
+    latchkey.otherSandboxes[0]?.customers.set('elsewhere', {});
+    const token = await latchkey.sandbox.mintToken({ institutionId: OTHER });
+    const reply = await latchkey.call('/v1/customers/elsewhere:unlock-user', { method: 'PUT', headers: { correlationId }, token });
+    expect(reply.status).toBe(204);
+    await expect(handleOf(correlationId).describe()).rejects.toThrow(/not found/i);
+  });
+
   it('is not told, and no workflow is started for it', async () => {
     const correlationId = randomUUID();
     const token = await latchkey.sandbox.mintToken({ clientId: 'another-client' });
