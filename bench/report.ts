@@ -11,6 +11,7 @@ const titles: Record<SubjectName, string> = {
   'prisma-floor': 'floor, Prisma',
   together: 'one process',
   apart: 'API + worker',
+  traced: 'with traces',
 };
 const roleNames: Record<Role, string> = { frontDoor: 'front door', worker: 'worker', temporal: 'Temporal', postgres: 'Postgres' };
 

@@ -1,5 +1,5 @@
-/** `floor` writes its rows through pg, `prisma-floor` through the product's audit log. */
-export const subjectNames = ['floor', 'prisma-floor', 'together', 'apart'] as const;
+/** `floor` writes its rows through pg, `prisma-floor` through the product's audit log; `traced` is `apart` with a collector. */
+export const subjectNames = ['floor', 'prisma-floor', 'together', 'apart', 'traced'] as const;
 export type SubjectName = (typeof subjectNames)[number];
 
 /** Something that unlocks customers over HTTP, running. */

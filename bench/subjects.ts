@@ -28,7 +28,7 @@ export async function startSubject(name: SubjectName, parts: SubjectParts): Prom
   // The server's metrics would change a dash.
   const namespace = `bench_${name}`;
   await prepareNamespace(parts.stack, namespace);
-  return name === 'together' ? startTogether(namespace, parts) : startApart(namespace, parts);
+  return name === 'together' ? startTogether(namespace, parts) : startApart(name, namespace, parts);
 }
 
 async function startFloor(name: SubjectName, parts: SubjectParts): Promise<Subject> {
@@ -44,8 +44,9 @@ async function startTogether(namespace: string, parts: SubjectParts): Promise<Su
   return { name: 'together', url: up.said[1] ?? '', pids: { frontDoor: up.pid }, namespace, stop: () => up.stop() };
 }
 
-async function startApart(namespace: string, parts: SubjectParts): Promise<Subject> {
-  const env = { ...environment(parts), TEMPORAL_NAMESPACE: namespace };
+async function startApart(name: 'apart' | 'traced', namespace: string, parts: SubjectParts): Promise<Subject> {
+  const tracing = name === 'traced' ? { OTEL_EXPORTER_OTLP_ENDPOINT: parts.stack.bankUrl } : {};
+  const env = { ...environment(parts), ...tracing, TEMPORAL_NAMESPACE: namespace };
   const worker = await start('worker', { args: [LATCHKEY, 'worker'], env, ready: /the worker polls/ }, parts);
   try {
     const api = await start('api', { args: [LATCHKEY, 'api'], env, ready: /"url":"([^"]+)"/ }, parts);
@@ -53,7 +54,7 @@ async function startApart(namespace: string, parts: SubjectParts): Promise<Subje
       await api.stop();
       await worker.stop();
     };
-    return { name: 'apart', url: api.said[1] ?? '', pids: { frontDoor: api.pid, worker: worker.pid }, namespace, stop };
+    return { name, url: api.said[1] ?? '', pids: { frontDoor: api.pid, worker: worker.pid }, namespace, stop };
   } catch (error) {
     await worker.stop();
     throw error;

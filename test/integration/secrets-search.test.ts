@@ -355,7 +355,7 @@ describe('no secret, and of people nothing that does not belong there, stands', 
     ]) {
       expect([name, seen(name)]).toEqual([name, true]);
     }
-    const failed = collector.spans.filter(({ status }) => status.code === 2).map(({ service, kind }) => `${service} ${kind}`);
+    const failed = collector.spans.filter(({ status }) => status.code === 2).map(({ service, kind }) => `${String(service)} ${kind}`);
     expect(failed).toEqual(expect.arrayContaining(['latchkey-api 2', 'latchkey-worker 3']));
     expect(findMarks(JSON.stringify(collector.spans), [...secrets(), ...ofPeople()])).toEqual([]);
     expect(findMarks(Buffer.concat(collector.bodies).toString('latin1'), [...secrets(), ...ofPeople()])).toEqual([]);

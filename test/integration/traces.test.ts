@@ -90,7 +90,7 @@ describe('one trace', () => {
   });
 
   it('shows what Prisma did, in both processes', () => {
-    const places = new Set(named('prisma:client:operation').map((span) => `${span.service}: ${way(span).split(' > ').at(-2)}`));
+    const places = new Set(named('prisma:client:operation').map((span) => `${String(span.service)}: ${way(span).split(' > ').at(-2)}`));
     const activities = ['checkLockStatus', 'sendUnlock', 'recordOutcome'].map((name) => `latchkey-worker: RunActivity:${name}`);
     expect([...places]).toEqual(expect.arrayContaining([`latchkey-api: ${REQUEST}`, ...activities]));
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { BasicTracerProvider, InMemorySpanExporter, SamplingDecision, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { createRedaction, secretsOf } from '../../src/cli/redaction.js';
 import { parseHeaders } from '../../src/cli/tracing.js';
 import { loadConfig } from '../../src/config.js';
@@ -41,7 +41,10 @@ describe('a trace', () => {
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: '1'.repeat(16), traceFlags: parent.flags, isRemote: parent.isRemote });
 
-    return createSampler({ sampler: name, ratio: 0.5 }).shouldSample(context, traceId, 'any', kind, {}, []).decision === 2;
+    return (
+      createSampler({ sampler: name, ratio: 0.5 }).shouldSample(context, traceId, 'any', kind, {}, []).decision ===
+      SamplingDecision.RECORD_AND_SAMPLED
+    );
   };
 
   it.each(['always_on', 'parentbased_always_on'] as const)('begins with a request alone: %s', (name) => {
