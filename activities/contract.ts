@@ -135,6 +135,11 @@ export interface Executions {
   stateOf(correlationId: string): Promise<ExecutionState>;
   /** What was done to one run of a workflow by others than its worker, oldest first; nothing where it is gone. */
   operationsOn(correlationId: string, runId: string): Promise<readonly OperationTrace[]>;
+  /**
+   * True where Temporal never heard how the last try of this running activity ended, or there was none: nobody was told when the next one is due.
+   * False: whoever runs it before then was hurried.
+   */
+  lastTryWasLost(activity: { readonly workflowId: string; readonly runId: string; readonly activityId: string }): Promise<boolean>;
   /** Running workflows of which somebody paused an activity, some hundred at most. */
   listPaused(): Promise<readonly { readonly correlationId: string; readonly operations: readonly OperationTrace[] }[]>;
   /** Has a request's caller told by a workflow of its own; one that was started before stays as it is. */

@@ -9,6 +9,7 @@ export interface Execution {
   readonly id: string;
   readonly workflowId: string;
   readonly runId: string;
+  readonly activityId: string;
   /** Temporal's own count, from 1; executions that never reached the bank count too. */
   readonly activityAttempt: number;
   readonly isLocal: boolean;
@@ -69,6 +70,7 @@ function describe(context: Context, handOver: AbortSignal, handedOn: UnrecordedA
     id: randomUUID(),
     workflowId: info.workflowExecution.workflowId,
     runId: info.workflowExecution.runId,
+    activityId: info.activityId,
     activityAttempt: info.attempt,
     isLocal: info.isLocal,
     calledOff: () => {

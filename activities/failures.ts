@@ -79,6 +79,15 @@ export function tryBankAgain(what: string, answer: BankAnswer, failures: number,
   return tryAgain({ type: failureTypes.bank, message: `${what}: ${inWords(answer)}`, delayMs: waitMs(wait, budget, Math.random()) });
 }
 
+/**
+ * Waits for what is left of a wait that the bank asked for: whoever was to wait was lost.
+ * @param failures how often it was waited before, from 0
+ */
+export function waitAsAsked(leftMs: number, failures: number, budget: RetryBudget): ApplicationFailure {
+  const wait: Wait = { kind: 'back_off', failures, retryAfterMs: leftMs };
+  return tryAgain({ type: failureTypes.bank, message: 'the bank asked for more time', delayMs: waitMs(wait, budget, Math.random()) });
+}
+
 /** The same where Temporal's own retry policy says when, unless the bank says so itself. */
 export function askBankAgain(what: string, answer: BankAnswer): ApplicationFailure {
   const nextRetryDelay = answer.retryAfterMs === null ? {} : { nextRetryDelay: answer.retryAfterMs };

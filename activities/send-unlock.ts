@@ -3,13 +3,13 @@ import type { Pace } from '../src/audit/pace.js';
 import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
 import { attemptResult, refusesReading } from '../src/domain/classification.js';
 import type { Outcome } from '../src/domain/outcome.js';
-import { foundNotLocked } from '../src/domain/unlock-record.js';
+import { foundNotLocked, waitLeftMs, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockRequest } from '../src/domain/unlock-request.js';
 import { noAnswer, withoutToken, type BankAnswer, type BankToken, type Upstream } from '../src/upstream/index.js';
 import { isOnRecord, putOnRecord } from './answer.js';
-import type { SendReport, SendTurn, UnrecordedAnswer } from './contract.js';
+import type { Executions, SendReport, SendTurn, UnrecordedAnswer } from './contract.js';
 import type { Execution } from './execution.js';
-import { failureTypes, tryAgain, tryBankAgain } from './failures.js';
+import { failureTypes, tryAgain, tryBankAgain, waitAsAsked } from './failures.js';
 import { closeOpenAttempts, PUT_LEAVES_WITHIN_MS } from './in-flight.js';
 import { createRecorder } from './recorder.js';
 import { takeTurn, takeTurnOrTryAgain, type BankTurn } from './turn-at-the-bank.js';
@@ -17,6 +17,7 @@ import { takeTurn, takeTurnOrTryAgain, type BankTurn } from './turn-at-the-bank.
 interface Parts {
   readonly upstream: Upstream;
   readonly audit: AuditLog;
+  readonly executions: Pick<Executions, 'lastTryWasLost'>;
   readonly paceOf?: (institutionId: string) => Pace | undefined;
 }
 
@@ -118,12 +119,25 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
     if (attempts.length >= request.budget.maxAttempts) return { kind: 'exhausted' };
     const previous = attempts.at(-1);
     if (previous === undefined) return { kind: 'clear', previous };
+    await throwIfTooEarly(record, previous.attempt);
 
     const reading = await upstream.readLockStatus(request);
     await recorder.statusChecked(reading, previous.attempt);
     if (reading.kind === 'read') return reading.lockStatus === 'not_locked' ? { kind: 'found_not_locked' } : { kind: 'clear', previous };
     if (refusesReading(reading.answer.meaning)) return { kind: 'rejected' };
     throw tryBankAgain('the lock status could not be read', reading.answer, execution.activityAttempt - 1, request.budget);
+  }
+
+  /**
+   * The wait that the bank asked for travels in a failure, which can get lost; the record keeps it. Whoever comes early although Temporal
+   * heard of it was hurried by an operator, with Temporal's own means where no row says so.
+   */
+  async function throwIfTooEarly(record: UnlockRecord, attempt: number): Promise<void> {
+    const leftMs = waitLeftMs(record, request.budget.retryAfterMaxMs, Date.now());
+    if (leftMs === 0) return;
+    const wasTold = !execution.isLocal && !(await parts.executions.lastTryWasLost(execution).catch(() => true));
+    if (wasTold) return;
+    throw waitAsAsked(leftMs, attempt - 1, request.budget);
   }
 
   async function concludeAttempt(answered: UnrecordedAnswer): Promise<SendReport> {

@@ -1,7 +1,14 @@
 import { approvalIn, type Approval } from './approval.js';
 import type { Attempt } from './attempt.js';
-import type { AuditAction, AuditEvent } from './audit-event.js';
+import type { AuditAction, AuditEvent, JsonObject } from './audit-event.js';
+import { delayAfter } from './classification.js';
 import { meanings } from './meaning.js';
+
+/** What the bank asked for, by `Retry-After`, when it last answered. */
+export interface AskedWait {
+  readonly since: Date;
+  readonly forMs: number;
+}
 
 /** What the audit log knows of one unlock request, told from its rows. */
 export interface UnlockRecord {
@@ -13,6 +20,8 @@ export interface UnlockRecord {
   readonly statusChecks: readonly AuditEvent[];
   /** Null where no second person was asked. */
   readonly approval: Approval | null;
+  /** Null where the bank asked for no time, or an operator has hurried the request since. */
+  readonly askedWait: AskedWait | null;
 }
 
 /**
@@ -50,7 +59,39 @@ export function unlockRecord(events: readonly AuditEvent[]): UnlockRecord {
     attempts,
     statusChecks: events.filter(({ action }) => action === 'customer.unlock.status_checked'),
     approval: approvalIn(events),
+    askedWait: askedWait(events),
   };
+}
+
+/** How much of the wait that the bank asked for is left, in milliseconds; 0: none. */
+export function waitLeftMs({ askedWait: wait }: UnlockRecord, retryAfterMaxMs: number, nowMs: number): number {
+  return wait === null ? 0 : Math.max(0, wait.since.getTime() + Math.min(wait.forMs, retryAfterMaxMs) - nowMs);
+}
+
+function askedWait(events: readonly AuditEvent[]): AskedWait | null {
+  let wait: AskedWait | null = null;
+  for (const { action, occurredAt, metadata } of events) {
+    switch (action) {
+      case 'customer.unlock.attempt_finished':
+      case 'customer.unlock.late_answer':
+        wait = askedBy(occurredAt, metadata);
+        break;
+      case 'customer.unlock.status_checked':
+        // The bank that answers reads again has not taken back what it asked for.
+        wait = askedBy(occurredAt, metadata) ?? wait;
+        break;
+      case 'customer.unlock.retried_now':
+      case 'customer.unlock.resumed':
+        wait = null;
+    }
+  }
+  return wait;
+}
+
+function askedBy(since: Date, { retryAfterMs, meaning: told }: JsonObject): AskedWait | null {
+  const meaning = meanings.find((each) => each === told);
+  if (typeof retryAfterMs !== 'number' || meaning === undefined || delayAfter(meaning) === 'none') return null;
+  return { since, forMs: retryAfterMs };
 }
 
 /** True where a read after the last attempt, or before any, found the customer not locked: what is locked since, somebody else has locked. */

@@ -116,6 +116,13 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
       }
     },
 
+    async lastTryWasLost({ workflowId, runId, activityId }) {
+      const { raw } = await within(() => client.workflow.getHandle(workflowId, runId).describe());
+      const { lastAttemptCompleteTime = null, lastFailure } = raw.pendingActivities?.find((each) => each.activityId === activityId) ?? {};
+      // Whoever hurries an activity takes its last failure away.
+      return lastAttemptCompleteTime === null || Boolean(lastFailure?.timeoutFailureInfo);
+    },
+
     async listPaused() {
       const { executions } = await within(() =>
         client.workflowService.listWorkflowExecutions({

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { checkLockStatus } from '../../activities/check-lock-status.js';
-import type { Execution } from '../../activities/execution.js';
 import { PUT_LEAVES_WITHIN_MS } from '../../activities/in-flight.js';
 import { recordOutcome } from '../../activities/record-outcome.js';
 import { createRecorder, type Recorder } from '../../activities/recorder.js';
@@ -10,6 +8,7 @@ import { sendUnlock } from '../../activities/send-unlock.js';
 import type { UnlockRequest } from '../../src/domain/unlock-request.js';
 import type { CustomerSetup } from '../../src/sandbox/index.js';
 import type { BankAnswer } from '../../src/upstream/index.js';
+import { execution, wishAt } from '../support/by-hand.js';
 import { inShort, openLatchkey, UPSTREAM_TIMEOUT_MS, type Latchkey } from '../support/latchkey.js';
 
 let latchkey: Latchkey;
@@ -31,48 +30,9 @@ const unlockedAnswer: BankAnswer = {
   durationMs: 1,
 };
 
-function wishFor(customerId: string, setup: CustomerSetup): UnlockRequest {
-  latchkey.sandbox.customers.set(customerId, setup);
-  return {
-    correlationId: randomUUID(),
-    institutionId: latchkey.sandbox.institutionId,
-    customerId,
-    actor: { type: 'user', id: 'agent-1', name: null, clientId: null, onBehalfOf: null },
-    reason: null,
-    reasonCode: null,
-    ticket: null,
-    source: { component: 'test', clientAddress: null, userAgent: null },
-    requestedAt: new Date().toISOString(),
-    budget: {
-      maxAttempts: 6,
-      initialIntervalMs: 50,
-      maxIntervalMs: 400,
-      retryAfterMaxMs: 2_000,
-      activityTimeoutMs: 20_000,
-      deadlineAt: new Date(Date.now() + 60_000).toISOString(),
-    },
-  };
-}
-
-/** One execution of an activity, as Temporal would start it once more. */
-function execution({ correlationId }: UnlockRequest, wish: Partial<Execution> = {}): Execution {
-  const startedMs = performance.now();
-  return {
-    id: randomUUID(),
-    workflowId: `unlock-${correlationId}`,
-    runId: 'run-1',
-    activityAttempt: 1,
-    isLocal: false,
-    throwIfHandingOver: () => undefined,
-    calledOff: () => false,
-    unrecorded: () => null,
-    hold: () => undefined,
-    elapsedMs: () => performance.now() - startedMs,
-    ...wish,
-  };
-}
-
-const parts = () => ({ upstream: latchkey.upstream, audit: latchkey.audit });
+const wishFor = (customerId: string, setup: CustomerSetup): UnlockRequest => wishAt(latchkey, customerId, setup);
+const executions = { lastTryWasLost: async () => true };
+const parts = () => ({ upstream: latchkey.upstream, audit: latchkey.audit, executions });
 const recorderOf = (request: UnlockRequest): Recorder => createRecorder(latchkey.audit, request, execution(request));
 const storyOf = async (request: UnlockRequest) => inShort(await latchkey.story(request.correlationId));
 

@@ -10,7 +10,7 @@ import { auditEvent } from '../support/audit-event.js';
 function answerFor(outcome: Outcome | null, attempts: Attempt[] = []): unknown {
   const diagnosis = outcome === 'not_locked' ? diagnose({ locked: false, onHold: true }) : null;
   const completed = outcome === null ? null : auditEvent({ action: 'customer.unlock.completed', outcome, metadata: { diagnosis } });
-  const record = { requested: null, completed, attempts, statusChecks: [], approval: null };
+  const record = { requested: null, completed, attempts, statusChecks: [], askedWait: null, approval: null };
   return dropInAnswer(EXAMPLE_CORRELATION_ID, record, { notLockedPolicy: 'reject' }).body;
 }
 

@@ -15,6 +15,7 @@ function ended(outcome: AuditEvent['outcome'], more: Partial<UnlockRecord> = {})
     attempts: [],
     statusChecks: [],
     approval: null,
+    askedWait: null,
     ...more,
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { hasSucceeded, openAttempts } from '../../src/domain/attempt.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
-import { foundNotLocked, unlockRecord } from '../../src/domain/unlock-record.js';
+import { foundNotLocked, unlockRecord, waitLeftMs } from '../../src/domain/unlock-record.js';
 import { auditEvent } from '../support/audit-event.js';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 31, 9, 30, second));
@@ -13,7 +13,7 @@ const finished = (attempt: number, columns: Partial<AuditEvent> = {}) =>
 
 describe('the story of an unlock request', () => {
   it('is empty where nothing is on record', () => {
-    expect(unlockRecord([])).toEqual({ requested: null, completed: null, attempts: [], statusChecks: [], approval: null });
+    expect(unlockRecord([])).toEqual({ requested: null, completed: null, attempts: [], statusChecks: [], askedWait: null, approval: null });
   });
 
   it('tells who asked, what was read, what was tried and how it ended', () => {
@@ -113,5 +113,43 @@ describe('a customer was found not locked', () => {
     expect(found(read('not_locked', 0), started(1))).toBe(false);
     expect(found(started(1), read('not_locked', 1), started(2))).toBe(false);
     expect(found(read('locked', 0), read('unknown', 0))).toBe(false);
+  });
+});
+
+describe('what is left of the wait that the bank asked for', () => {
+  const asks = (seconds: number, meaning = 'unwell') => ({ occurredAt: at(10), metadata: { meaning, retryAfterMs: seconds * 1_000 } });
+  const left = (events: AuditEvent[], second: number, maxMs = 60_000) => waitLeftMs(unlockRecord(events), maxMs, at(second).getTime());
+  const asked = [started(1), finished(1, asks(30))];
+
+  it('counts from its answer, and is over in time', () => {
+    expect([11, 39, 40, 45].map((second) => left(asked, second))).toEqual([29_000, 1_000, 0, 0]);
+    expect(left([started(1), finished(1)], 11)).toBe(0);
+  });
+
+  it('is no more than what is honoured, however many seconds were asked for', () => {
+    expect(left([started(1), finished(1, asks(Number.MAX_SAFE_INTEGER / 1_000))], 11)).toBe(59_000);
+  });
+
+  it('is what the newest answer asked for, a read of the status and a late answer too; a read that asks for nothing takes nothing back', () => {
+    const read = auditEvent({ action: 'customer.unlock.status_checked', lockStatus: 'locked' });
+    const late = auditEvent({ action: 'customer.unlock.late_answer', attempt: 2, ...asks(20) });
+    expect(left([...asked, read], 11)).toBe(29_000);
+    expect(left([...asked, { ...read, ...asks(40) }], 11)).toBe(39_000);
+    expect(left([...asked, started(2), finished(2)], 11)).toBe(0);
+    expect(left([...asked, started(2), finished(2), late], 11)).toBe(19_000);
+  });
+
+  it('is nothing once an operator has hurried the request, until the bank asks again', () => {
+    for (const action of ['customer.unlock.retried_now', 'customer.unlock.resumed'] as const) {
+      expect(left([...asked, auditEvent({ action })], 11)).toBe(0);
+      expect(left([...asked, auditEvent({ action }), started(2), finished(2, asks(30))], 11)).toBe(29_000);
+      expect(left([auditEvent({ action }), ...asked], 11)).toBe(29_000);
+    }
+    expect(left([...asked, auditEvent({ action: 'customer.unlock.paused' })], 11)).toBe(29_000);
+  });
+
+  it('is nothing after a stale token, and after a meaning that this version does not know', () => {
+    expect(left([started(1), finished(1, asks(30, 'stale_token'))], 11)).toBe(0);
+    expect(left([started(1), finished(1, asks(30, 'a later invention'))], 11)).toBe(0);
   });
 });
