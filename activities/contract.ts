@@ -203,6 +203,8 @@ export interface Activities {
   compareWithTemporal(progress: ComparisonProgress): Promise<Suspects<ComparisonProgress>>;
   /** Goes through the audit log from a position on; suspects are those that began long ago and have no end. */
   findOpenRequests(scannedTo: string): Promise<Suspects<string>>;
+  /** Tells the observer how many requests are running, and since when: those that wait to be looked into, and what began after that place. */
+  lookAtRunning(place: Pick<ReconcilerProgress, 'waiting' | 'scannedTo'>): Promise<void>;
   /** Mends and reports what can be; returns those that are to be looked into again. */
   reconcileRequests(correlationIds: readonly string[]): Promise<{ readonly again: readonly string[] }>;
 }

@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { AuditLog } from '../src/audit/audit-log.js';
 import type { Observer } from '../src/domain/observer.js';
-import type { ClosedExecution, ComparisonProgress, Executions, Suspects } from './contract.js';
+import type { ClosedExecution, ComparisonProgress, Executions, ReconcilerProgress, Suspects } from './contract.js';
 import type { Execution } from './execution.js';
 import { tellPauses } from './out-of-band.js';
 
@@ -97,6 +97,24 @@ export async function findOpenRequests({ audit, reconciler }: Parts, scannedTo: 
     ({ scannedTo: after, more } = slice);
   } while (more && goesOn(execution, found));
   return { correlationIds: [...found], progress: String(after), more };
+}
+
+/** What began before the place has an end, or waits; so this reads no more than a deadline's worth of beginnings, however long the log is. */
+export async function lookAtRunning(
+  { audit, observer }: Pick<Parts, 'audit' | 'observer'>,
+  { waiting, scannedTo }: Pick<ReconcilerProgress, 'waiting' | 'scannedTo'>,
+  execution: Execution,
+): Promise<void> {
+  const open = new Set(waiting);
+  let place = { scannedTo: BigInt(scannedTo), more: true };
+  while (place.more) {
+    // Half a count would be none.
+    if (execution.elapsedMs() > BUDGET_MS || execution.calledOff()) return;
+    const slice = await audit.openRequests({ after: place.scannedTo, olderThanMs: 0, limit: SLICE });
+    for (const correlationId of slice.correlationIds) open.add(correlationId);
+    place = slice;
+  }
+  observer.requestsRunning(await audit.runningAmong([...open]));
 }
 
 function goesOn(execution: Execution, found: ReadonlySet<string>): boolean {

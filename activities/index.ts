@@ -7,8 +7,8 @@ import type { Activities, Turn } from './contract.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { execute, type Execution } from './execution.js';
 import { asFailure, asReconcilerFailure } from './failures.js';
-import { compareWithTemporal, findOpenRequests } from './find-gaps.js';
 import { readApproval } from './read-approval.js';
+import { compareWithTemporal, findOpenRequests, lookAtRunning } from './find-gaps.js';
 import { readLockStatus } from './read-lock-status.js';
 import type { ReconcilerParts } from './reconcile-request.js';
 import { reconcileRequests } from './reconcile-requests.js';
@@ -68,6 +68,7 @@ export function createActivities(parts: ActivityParts): Activities {
     recordNotified: (notification, end) => reconcilerStep((execution) => recordNotified(parts, notification, end, execution)),
     compareWithTemporal: (progress) => reconcilerStep((execution) => compareWithTemporal(parts, progress, execution)),
     findOpenRequests: (scannedTo) => reconcilerStep((execution) => findOpenRequests(parts, scannedTo, execution)),
+    lookAtRunning: (place) => reconcilerStep((execution) => lookAtRunning(parts, place, execution)),
     reconcileRequests: (correlationIds) => reconcilerStep((execution) => reconcileRequests(parts, correlationIds, execution)),
   };
 }

@@ -1,4 +1,4 @@
-// What takes too long for every change: the big chaos runs, the model of the protocol, thousands of schemathesis' cases and of spoilt requests, mutants of what refuses, ten thousand falsified logs, and many rounds of identical requests. Stops at the first failure.
+// What takes too long for every change: the big chaos runs, the model of the protocol, alarms that take minutes, thousands of schemathesis' cases and of spoilt requests, mutants of what refuses, ten thousand falsified logs, and many rounds of identical requests. Stops at the first failure.
 import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 
@@ -10,6 +10,7 @@ const runs = [
   ...[1, 2, 3].map(model),
   { args: ['test', '--', 'test/schemathesis'], env: { LATCHKEY_SCHEMATHESIS_EXAMPLES: '400', LATCHKEY_SCHEMATHESIS_CASES: '5000' } },
   { args: ['test', '--', 'test/fuzz'], env: { LATCHKEY_FUZZ_CASES: '20000', LATCHKEY_FUZZ_SEED: '2' } },
+  { args: ['test', '--', 'test/integration/alerts-long'], env: { LATCHKEY_TEST_LONG_ALERTS: '1' } },
   { args: ['run', 'test:mutation'], env: {} },
   { args: ['test', '--', 'test/integration/audit-random-tampers'], env: { LATCHKEY_TAMPERS: '10000', LATCHKEY_CLEAN_RUNS: '1000' } },
   { args: ['test', '--', 'test/chaos/rounds'], env: { LATCHKEY_TEST_ROUNDS: '200' } },

@@ -1,4 +1,4 @@
-import { proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, patched, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { Activities, ReconcilerProgress, Suspects } from '../activities/contract.js';
 
 /** What is found beyond this is left to the next run. */
@@ -38,6 +38,12 @@ export async function reconcileAudit(): Promise<ReconcilerProgress> {
   await lookInto(left.waiting);
   const comparison = await goThrough(left.comparison, (at) => activities.compareWithTemporal(at));
   const scannedTo = await goThrough(left.scannedTo, (at) => activities.findOpenRequests(at));
+  if (patched('running-requests-are-counted')) {
+    await activities.lookAtRunning({ waiting: [...waiting], scannedTo }).catch((error: unknown) => {
+      // What the run has come to is worth more than a count.
+      if (isCancellation(error)) throw error;
+    });
+  }
   setCurrentDetails(
     `Requests to look into again: ${waiting.size}. Closed workflows compared until ${comparison.comparedUntil ?? 'none yet'}.`,
   );

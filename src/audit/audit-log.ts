@@ -1,4 +1,5 @@
 import type { AuditEvent, NewAuditEvent } from '../domain/audit-event.js';
+import type { RequestsRunning } from '../domain/observer.js';
 import type { Outcome, Verification } from '../domain/outcome.js';
 import type { UnlockSubject } from '../domain/unlock-request.js';
 
@@ -148,6 +149,8 @@ export interface AuditLog {
    * @returns `scannedTo`: where the next call goes on; `newest`: the last position there is, 0 without any; `more`: the limit was reached before the end
    */
   openRequests(query: OpenRequestsQuery): Promise<OpenRequests>;
+  /** What of these requests is still running; it costs as much as there are correlationIds. */
+  runningAmong(correlationIds: readonly string[]): Promise<RequestsRunning>;
   /** Which log is being written: 0 for the first, one more after each restore; null before anything was sealed. */
   logNumber(): Promise<number | null>;
   /** The ends of many requests at once; those that have none are left out. */

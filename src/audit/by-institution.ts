@@ -103,6 +103,14 @@ export function createAuditLogByInstitution({ connections, observer }: Parts): A
       const newest = slices.map((slice) => slice.newest).reduce((one, other) => (other > one ? other : one));
       return { correlationIds: slices.flatMap(({ correlationIds }) => correlationIds), scannedTo, newest, more: unfinished.length > 0 };
     },
+    runningAmong: async (correlationIds) => {
+      const parts = await all((log) => log.runningAmong(correlationIds));
+      return {
+        count: parts.reduce((sum, { count }) => sum + count, 0),
+        oldestMs: Math.max(...parts.map(({ oldestMs }) => oldestMs)),
+        overdueMs: Math.max(...parts.map(({ overdueMs }) => overdueMs)),
+      };
+    },
     logNumber: async () => logOf(first).logNumber(),
     ping: async (institutionId = first) => logOf(institutionId).ping(),
   };

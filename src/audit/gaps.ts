@@ -1,25 +1,32 @@
 import { z } from 'zod';
 import type { PrismaClient } from '../../generated/prisma/client.js';
+import type { RequestsRunning } from '../domain/observer.js';
 import { outcomes } from '../domain/outcome.js';
 import type { InstitutionLog } from './audit-log.js';
 
 const slices = z.tuple([
   z.object({ scannedTo: z.bigint().nullable(), scanned: z.number(), newest: z.bigint().nullable(), correlationIds: z.array(z.string()) }),
 ]);
+const running = z.tuple([z.object({ count: z.number(), oldestMs: z.number(), overdueMs: z.number() })]);
 const numbers = z.tuple([z.object({ number: z.number().nullable() })]);
 const endings = z.array(z.object({ correlationId: z.string(), outcome: z.enum(outcomes), attempts: z.number() }));
+
+const NONE_RUNNING: RequestsRunning = { count: 0, oldestMs: 0, overdueMs: 0 };
 
 /** The reads by which the reconciler finds what has no end; see `AuditLog`. */
 export function createGapReads({
   prisma,
 }: {
   readonly prisma: PrismaClient;
-}): Pick<InstitutionLog, 'openRequests' | 'endingsOf' | 'logNumber'> {
+}): Pick<InstitutionLog, 'openRequests' | 'runningAmong' | 'endingsOf' | 'logNumber'> {
   return {
     openRequests: async ({ after, olderThanMs, limit }) => {
       const [{ scannedTo, scanned, newest, correlationIds }] = slices.parse(await openingsWithoutEnd(prisma, after, olderThanMs, limit));
       return { correlationIds, scannedTo: scannedTo ?? after, newest: newest ?? 0n, more: scanned === limit };
     },
+
+    runningAmong: async (correlationIds) =>
+      correlationIds.length === 0 ? NONE_RUNNING : running.parse(await runningOf(prisma, correlationIds))[0],
 
     logNumber: async () => numbers.parse(await prisma.$queryRaw`SELECT audit_log_number() AS number`)[0].number,
 
@@ -52,4 +59,23 @@ function openingsWithoutEnd(prisma: PrismaClient, after: bigint, olderThanMs: nu
         SELECT c.action FROM audit_event c WHERE c.correlation_id = scanned.correlation_id AND c.action = 'customer.unlock.completed' LIMIT 1
       ) IS NULL), '{}') AS "correlationIds"
     FROM scanned`;
+}
+
+// A request that may rightly outlast its deadline, because it waits for a person, is to be left out here: nothing else says what is stuck.
+function runningOf(prisma: PrismaClient, correlationIds: readonly string[]): Promise<unknown> {
+  return prisma.$queryRaw`
+    WITH running AS MATERIALIZED (
+      SELECT r.recorded_at, (r.metadata ->> 'deadlineAt')::timestamptz AS deadline
+      FROM unnest(${[...correlationIds]}::uuid[]) AS wanted (correlation_id) CROSS JOIN LATERAL (
+        SELECT e.recorded_at, e.metadata FROM audit_event e
+        WHERE e.correlation_id = wanted.correlation_id AND e.action = 'customer.unlock.requested' LIMIT 1
+      ) r
+      WHERE (
+        SELECT c.action FROM audit_event c WHERE c.correlation_id = wanted.correlation_id AND c.action = 'customer.unlock.completed' LIMIT 1
+      ) IS NULL
+    )
+    SELECT count(*)::integer AS count,
+      coalesce(extract(epoch FROM statement_timestamp() - min(recorded_at)) * 1000, 0)::float8 AS "oldestMs",
+      greatest(0, coalesce(extract(epoch FROM statement_timestamp() - min(deadline)) * 1000, 0))::float8 AS "overdueMs"
+    FROM running`;
 }

@@ -42,6 +42,7 @@ export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce 
     ping: repeated(reads.ping),
     listRequests: (page) => inLine(() => listRequests(page)),
     openRequests: repeated(gaps.openRequests),
+    runningAmong: repeated(gaps.runningAmong),
     endingsOf: repeated(gaps.endingsOf),
     logNumber: repeated(gaps.logNumber),
   };

@@ -54,6 +54,15 @@ export interface RequestAnswered {
   readonly durationMs: number;
 }
 
+/** The unlock requests that have begun and not ended, when somebody last looked. */
+export interface RequestsRunning {
+  readonly count: number;
+  /** Age of the oldest; 0 where there is none. */
+  readonly oldestMs: number;
+  /** How long the first of their deadlines has passed; 0 where none has. */
+  readonly overdueMs: number;
+}
+
 /** `row`: an audit event of its own; `summary`: beyond the rate of those, told by one row a minute; `lost`: the row could not be written. */
 export const denialRecords = ['row', 'summary', 'lost'] as const;
 export type DenialRecord = (typeof denialRecords)[number];
@@ -77,6 +86,7 @@ export interface Observer {
   bankDrifted(endpoint: BankEndpoint, drift: BankDrift): void;
   auditWritten(write: AuditWriteDone): void;
   reconcilerFound(finding: ReconcilerFinding): void;
+  requestsRunning(running: RequestsRunning): void;
   accessDenied(denial: AccessDenied): void;
   requestAnswered(request: RequestAnswered): void;
   /** A request began to wait for a second person, or ceased to. */
@@ -104,6 +114,7 @@ export const silentObserver: Observer = {
   bankDrifted: () => undefined,
   auditWritten: () => undefined,
   reconcilerFound: () => undefined,
+  requestsRunning: () => undefined,
   accessDenied: () => undefined,
   requestAnswered: () => undefined,
   approvalChanged: () => undefined,

@@ -7,6 +7,7 @@ import { bankEndpoints, denialRecords, reconcilerFindings, type BankCallMade, ty
 import { driftKinds } from '../domain/bank-drift.js';
 import { outOfBandOperations } from '../domain/out-of-band.js';
 import { outcomes } from '../domain/outcome.js';
+import { createFadingGauge } from './fading-gauge.js';
 
 /** What one process tells of its work, in Prometheus' text format. */
 export interface Metrics {
@@ -134,6 +135,22 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
     registers,
   });
 
+  const running = createFadingGauge({
+    name: 'latchkey_requests_running',
+    help: 'Unlock requests that had begun and not ended when the reconciler last looked.',
+    registers,
+  });
+  const oldestRunning = createFadingGauge({
+    name: 'latchkey_oldest_running_request_seconds',
+    help: 'Age of the oldest unlock request that was running when the reconciler last looked; 0 where there was none.',
+    registers,
+  });
+  const overdue = createFadingGauge({
+    name: 'latchkey_running_request_overdue_seconds',
+    help: 'How long the first deadline of a running unlock request had passed when the reconciler last looked; 0 where none had.',
+    registers,
+  });
+
   // A series that begins with its first event hides that event from rate() and from alarms.
   for (const outcome of outcomes) completed.inc({ outcome }, 0);
   for (const result of attemptResults) attempts.inc({ result }, 0);
@@ -160,6 +177,11 @@ export function createMetrics({ ofProcess }: { readonly ofProcess: boolean }): M
         bankCalls.observe({ endpoint, status_class: statusClass(answer) }, durationMs / 1000),
       auditWritten: ({ action, result, durationMs }) => auditWrites.observe({ action, result }, durationMs / 1000),
       reconcilerFound: (finding) => findings.inc({ finding }),
+      requestsRunning: ({ count, oldestMs, overdueMs }) => {
+        running.set(count);
+        oldestRunning.set(oldestMs / 1000);
+        overdue.set(overdueMs / 1000);
+      },
       bankDrifted: (endpoint, { kind }) => drift.inc({ endpoint, kind }),
       approvalChanged: (event) => approvals.inc({ event }),
       relockChecked: (found) => relocks.inc({ lock_status: found }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { connectAudit, type AuditConnection } from '../../src/audit/connection.js';
@@ -81,19 +82,63 @@ describe('the search for requests without an end', () => {
   });
 });
 
-/** The plan of what was sent, so that it is this very statement. */
+describe('what is running', () => {
+  it('is what has begun and not ended, of those that are asked about', async () => {
+    const ids = await Promise.all([1, 2, 1_000, 2_000].map(correlationIdOf));
+    const { count, oldestMs, overdueMs } = await audit.runningAmong(ids.map(String));
+    expect({ count, overdueMs }).toEqual({ count: 2, overdueMs: 0 });
+    expect(oldestMs).toBeGreaterThan(0);
+    expect(await audit.runningAmong([])).toEqual({ count: 0, oldestMs: 0, overdueMs: 0 });
+    expect(await audit.runningAmong([String(ids[0])])).toEqual({ count: 0, oldestMs: 0, overdueMs: 0 });
+  });
+
+  it('tells how long the first deadline has passed', async () => {
+    const late = await begun(new Date(Date.now() - 600_000));
+    const inTime = await begun(new Date(Date.now() + 600_000));
+    const { count, overdueMs } = await audit.runningAmong([late, inTime]);
+    expect(count).toBe(2);
+    expect(overdueMs).toBeGreaterThanOrEqual(600_000 - CLOCKS_MAY_DIFFER_MS);
+    expect((await audit.runningAmong([inTime])).overdueMs).toBe(0);
+  });
+
+  it.each(['force_custom_plan', 'force_generic_plan'])('costs as much as is asked about, however long the log is (%s)', async (mode) => {
+    await audit.runningAmong([String(await correlationIdOf(1))]);
+    const plan = await planOf('running AS MATERIALIZED', `search ('{}')`, mode);
+    expect(plan).toMatch(/Index Scan using audit_event_(one_requested|by_correlation)/);
+    expect(plan).toMatch(/Index (Only )?Scan using audit_event_one_completed/);
+    expect(plan).not.toMatch(/Seq Scan|Hash|Merge/);
+  });
+});
+
+const CLOCKS_MAY_DIFFER_MS = 5_000;
+
+/** @returns the correlationId of a request that was accepted and has not ended */
+async function begun(deadlineAt: Date): Promise<string> {
+  const correlationId = randomUUID();
+  const who = { institutionId: 'bank', customerId: 'customer', actorType: 'user', actorId: 'agent-1' } as const;
+  const metadata = { deadlineAt: deadlineAt.toISOString() };
+  await audit.append({ id: randomUUID(), occurredAt: new Date(), action: 'customer.unlock.requested', correlationId, ...who, metadata });
+  return correlationId;
+}
+
 async function planOfLastSearch(mode: string): Promise<string> {
   await audit.openRequests({ after: 0n, olderThanMs: 0, limit: 500 });
+  return planOf('scanned AS MATERIALIZED', 'search (0, 0, 500)', mode);
+}
+
+/** The plan of what was sent, so that it is this very statement. */
+async function planOf(part: string, execution: string, mode: string): Promise<string> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   try {
     const sent = await client.query<{ query: string }>(
-      "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%scanned AS MATERIALIZED%' AND pid <> pg_backend_pid()",
+      "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()",
+      [part],
     );
     await client.query("SET ROLE latchkey_app; SET latchkey.institution_id = 'bank'");
     await client.query(`SET plan_cache_mode = ${mode}`);
     await client.query(`PREPARE search AS ${sent.rows[0]?.query ?? ''}`);
-    const plan = await client.query<{ 'QUERY PLAN': string }>('EXPLAIN EXECUTE search (0, 0, 500)');
+    const plan = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN EXECUTE ${execution}`);
     return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
   } finally {
     await client.end();

@@ -91,6 +91,7 @@ export function closedRooms() {
     recentUnlocks: refuse('recentUnlocks'),
     listRequests: refuse('listRequests'),
     openRequests: refuse('openRequests'),
+    runningAmong: refuse('runningAmong'),
     endingsOf: refuse('endingsOf'),
     logNumber: refuse('logNumber'),
     ping: refuse('audit ping'),

@@ -82,7 +82,7 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
     const config = {
       global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
       rule_files: ['alerts.yml'],
-      scrape_configs: [job('latchkey-api', api), job('latchkey-worker', worker), job('temporal-sdk', sdk), job('latchkey-sealer', sealer)],
+      scrape_configs: [job('latchkey-api', api), job('latchkey-worker', worker), job('latchkey-worker-sdk', sdk), job('latchkey-sealer', sealer)],
     };
     // JSON is YAML.
     writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config));
@@ -102,10 +102,24 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
     UNLOCK_DEADLINE_MS: '900000',
     ...ofApi,
   };
-  const started = await startPart('api', latchkey, settings);
-  processes.push(started.process);
-  const firstWorker = await startWorker({ RECONCILE_AFTER_MS: '1000' });
-  await startPrometheus();
+  async function close(): Promise<void> {
+    await Promise.all(processes.map((each) => each.end('SIGKILL')));
+    await Promise.all([way.close(), wayToTemporal.close()]);
+    await latchkey.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+
+  async function startAll() {
+    const started = await startPart('api', latchkey, settings);
+    processes.push(started.process);
+    const firstWorker = await startWorker({ RECONCILE_AFTER_MS: '1000' });
+    await startPrometheus();
+    return { apiUrl: started.url, firstWorker };
+  }
+  const { apiUrl, firstWorker } = await startAll().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
 
   async function firing(): Promise<string[]> {
     const reply = await fetch(`http://127.0.0.1:${prometheus}/api/v1/alerts`);
@@ -116,7 +130,7 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
   async function ask(customerId: string): Promise<string> {
     const correlationId = randomUUID();
     const headers = { authorization: `Bearer ${token}`, correlationId, 'content-type': 'application/json' };
-    await fetch(`${started.url}/v1/unlocks`, { method: 'POST', headers, body: JSON.stringify({ customerId }) });
+    await fetch(`${apiUrl}/v1/unlocks`, { method: 'POST', headers, body: JSON.stringify({ customerId }) });
     return correlationId;
   }
 
@@ -132,7 +146,7 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
 
   return {
     latchkey,
-    apiUrl: started.url,
+    apiUrl,
     firstWorker,
     startWorker,
     startSealer,
@@ -148,12 +162,7 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
       const timer = setInterval(() => void askForMany(3, []).catch(() => undefined), 500);
       return work().finally(() => clearInterval(timer));
     },
-    async close(): Promise<void> {
-      await Promise.all(processes.map((each) => each.end('SIGKILL')));
-      await Promise.all([way.close(), wayToTemporal.close()]);
-      await latchkey.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

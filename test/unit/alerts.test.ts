@@ -47,6 +47,7 @@ describe('the alert rules', () => {
   beforeAll(async () => {
     const metrics = createMetrics({ ofProcess: false });
     metrics.observer.requestAnswered({ method: 'GET', route: '/v1/unlocks', httpStatus: 200, durationMs: 1 });
+    metrics.observer.requestsRunning({ count: 1, oldestMs: 1, overdueMs: 0 });
     metrics.observer.auditWritten({ action: 'audit.viewed', result: 'failed', durationMs: 1 });
     const found = new Map<string, Set<string>>();
     for (const { name, labels } of parseExposition(await metrics.text())) {

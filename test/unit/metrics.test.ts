@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { attemptResults } from '../../src/domain/attempt.js';
 import { auditActions } from '../../src/domain/audit-event.js';
 import { auditWriteResults, bankEndpoints, reconcilerFindings } from '../../src/domain/observer.js';
@@ -15,6 +15,7 @@ const everything = ({ observer }: Metrics): void => {
   for (const result of attemptResults) observer.attemptFinished(result);
   for (const outcome of outcomes) observer.requestCompleted(outcome);
   for (const finding of reconcilerFindings) observer.reconcilerFound(finding);
+  observer.requestsRunning({ count: 2, oldestMs: 1_000, overdueMs: 0 });
   for (const endpoint of bankEndpoints) {
     for (let answer = 100; answer < 600; answer += 1) observer.bankCalled({ endpoint, answer, durationMs: answer });
     for (const answer of ['not_sent', 'no_answer'] as const) observer.bankCalled({ endpoint, answer, durationMs: 0 });
@@ -46,6 +47,28 @@ describe('the metrics of a process', () => {
     });
   });
 
+  it('tell how many requests are running and since when, once somebody has looked and for some minutes', async () => {
+    const metrics = createMetrics({ ofProcess: false });
+    const names = ['latchkey_requests_running', 'latchkey_oldest_running_request_seconds', 'latchkey_running_request_overdue_seconds'];
+    const told = async () => {
+      const samples = parseExposition(await metrics.text());
+      return names.flatMap((wanted) => samples.filter(({ name }) => name === wanted).map(({ value }) => value));
+    };
+    const now = jest.spyOn(performance, 'now');
+    try {
+      expect(await told()).toEqual([]);
+      metrics.observer.requestsRunning({ count: 3, oldestMs: 90_000, overdueMs: 1_500 });
+      expect(await told()).toEqual([3, 90, 1.5]);
+      now.mockImplementation(() => Number.MAX_SAFE_INTEGER);
+      expect(await told()).toEqual([]);
+      now.mockRestore();
+      metrics.observer.requestsRunning({ count: 0, oldestMs: 0, overdueMs: 0 });
+      expect(await told()).toEqual([0, 0, 0]);
+    } finally {
+      now.mockRestore();
+    }
+  });
+
   it('tell how the seal of the audit log fares', async () => {
     const metrics = createMetrics({ ofProcess: false });
     metrics.observer.auditSealed({ rows: 3, lagMs: 0 });
@@ -67,7 +90,9 @@ describe('the metrics of a process', () => {
     const samples = parseExposition(await metrics.text());
     const ours = samples.filter(({ name }) => name.startsWith('latchkey_'));
     const names = [...new Set(ours.map(({ name }) => name))];
-    expect(names.filter((name) => !/(_total|_seconds_(bucket|sum|count)|_(lag|timestamp)_seconds)$/.test(name))).toEqual([]);
+    expect(
+      names.filter((name) => !/(_total|_seconds_(bucket|sum|count)|_(lag|timestamp|request|overdue)_seconds|_running)$/.test(name)),
+    ).toEqual([]);
     const calls = ours.filter(({ name }) => name === 'latchkey_bank_call_duration_seconds_count');
     expect(calls).toHaveLength(bankEndpoints.length * 7);
     expect(ours.length).toBeLessThan(1_900);
