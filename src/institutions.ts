@@ -6,6 +6,7 @@ import { hostFaults, type HostRules } from './host-rules.js';
 import { readSecretFile } from './secret-files.js';
 import { readCertificateAndKey, readCodes, readFile, readJsonFile, type CertificateAndKey } from './setting-files.js';
 import {
+  flagName,
   httpUrl,
   institutionId,
   milliseconds,
@@ -44,6 +45,7 @@ export interface BankSettings {
   readonly unlockPath: string;
   readonly statusPath: string;
   readonly statusFlags: string;
+  readonly knownFlags: readonly string[];
   readonly classificationOverrides: readonly ClassificationRule[];
   /** PEM; null: the system's certificate authorities. */
   readonly ca: string | null;
@@ -61,6 +63,7 @@ const entry = z
     unlockPath: pathTemplate.optional(),
     statusPath: pathTemplate.optional(),
     statusFlags: z.string().optional(),
+    knownFlags: z.array(flagName).optional(),
     codesFile: text.optional(),
     caFile: text.optional(),
     clientCertFile: text.optional(),
@@ -95,6 +98,7 @@ export interface InstitutionEntry extends Pick<
   | 'unlockPath'
   | 'statusPath'
   | 'statusFlags'
+  | 'knownFlags'
   | 'maxPerSecond'
   | 'requestsPerMinute'
   | 'notLockedPolicy'
@@ -186,6 +190,7 @@ type SharedSetting =
   | 'UPSTREAM_UNLOCK_PATH'
   | 'UPSTREAM_STATUS_PATH'
   | 'UPSTREAM_STATUS_FLAGS'
+  | 'UPSTREAM_KNOWN_FLAGS'
   | 'UPSTREAM_MAX_PER_SECOND'
   | 'RATE_LIMIT_INSTITUTION_PER_MINUTE'
   | 'NOT_LOCKED_POLICY'
@@ -233,6 +238,7 @@ function withDefaults(given: Given, config: SharedSettings): Institution {
           unlockPath: given.unlockPath ?? config.UPSTREAM_UNLOCK_PATH,
           statusPath: given.statusPath ?? config.UPSTREAM_STATUS_PATH,
           statusFlags: given.statusFlags ?? config.UPSTREAM_STATUS_FLAGS,
+          knownFlags: given.knownFlags ?? config.UPSTREAM_KNOWN_FLAGS,
           classificationOverrides: given.classificationOverrides ?? config.classificationOverrides,
           ca: given.ca ?? config.upstreamCa,
           clientCertificate: given.clientCertificate ?? config.upstreamClientCertificate,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FLAG_NAME } from './domain/bank-drift.js';
 
 export const text = z.string().min(1);
 const count = (least: number, most: number) =>
@@ -39,6 +40,8 @@ const verifiers = text
     'must be name+id+key,… as "latchkey audit key" prints it',
   )
   .transform((list) => list.split(/,\s*/));
+export const flagName = text.regex(FLAG_NAME, 'must be the name of a flag: a letter, then letters, digits, _ and -');
+const flagNames = text.transform((list) => list.split(/,\s*/)).pipe(z.array(flagName));
 const pattern = text.transform((source, context) => {
   try {
     return new RegExp(source, 'u');
@@ -123,6 +126,7 @@ export const settings = z.object({
   UPSTREAM_UNLOCK_PATH: pathTemplate.default('/v1/customers/{customerId}:unlock-user'),
   UPSTREAM_STATUS_PATH: pathTemplate.default('/v1/customers/{customerId}?userIdType=CUSTOMER_ID'),
   UPSTREAM_STATUS_FLAGS: z.string().default('userStatus'),
+  UPSTREAM_KNOWN_FLAGS: flagNames.default([]),
   UPSTREAM_CODES_FILE: text.optional(),
   UPSTREAM_TOKEN_URL: httpUrl.optional(),
   UPSTREAM_CLIENT_ID: text.optional(),

@@ -10,6 +10,9 @@ export interface BankDrift {
   readonly what: string;
 }
 
+/** What may be the name of a flag, and be told as one. */
+export const FLAG_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,39}$/;
+
 /** For a row's metadata; nothing where the answer was as expected. */
 export function driftAsJson(drift: readonly BankDrift[] = []): JsonObject {
   return drift.length === 0 ? {} : { drift: drift.map(({ kind, what }) => ({ kind, what })) };

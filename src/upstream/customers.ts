@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { BankAnswer } from '../domain/bank-answer.js';
 import { recordableMessage } from '../domain/audit-event.js';
-import type { BankDrift } from '../domain/bank-drift.js';
+import { FLAG_NAME, type BankDrift } from '../domain/bank-drift.js';
 import type { Classifier } from '../domain/classification.js';
 import type { Meaning } from '../domain/meaning.js';
 import { lockStatusOf, statusFlagNames, type LockStatus, type StatusFlags } from '../domain/lock-status.js';
@@ -54,6 +54,8 @@ interface CustomersParts {
   readonly templates: { readonly PUT: string; readonly GET: string };
   /** Where the flags stand in the status answer; empty: at its root. */
   readonly statusFlagsField: string;
+  /** Flags that are known and mean nothing to us: any other is told of. */
+  readonly harmlessFlags: ReadonlySet<string>;
   readonly classify: Classifier;
   /** Error codes that are known: any other is told of. */
   readonly knownCodes: ReadonlySet<string>;
@@ -147,7 +149,7 @@ export function createCustomers(parts: CustomersParts): Customers {
     if (got.kind === 'unavailable') return { kind: 'unread', answer: withoutToken(got) };
     const { answer, body } = await call('GET', parts.statusUrl, customer, got.token);
     if (answer.meaning !== 'unlocked' || answer.httpStatus === null) return { kind: 'unread', answer };
-    const status = readStatus(body, parts.statusFlagsField);
+    const status = readStatus(body, parts);
     if (status === null) {
       const drift = noted('GET', [{ kind: 'unexpected_body', what: 'a status without flags that can be read' }]);
       return { kind: 'unread', answer: { ...answer, meaning: 'unwell', reason: 'the status answer could not be read', ...drift } };
@@ -206,7 +208,6 @@ function driftOfBody(body: string | null): BankDrift[] {
 
 /** Told of one answer at most. */
 const TOLD_FLAGS = 5;
-const A_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,39}$/;
 const knownFlags = new Set<string>(statusFlagNames);
 
 interface StatusRead {
@@ -214,7 +215,9 @@ interface StatusRead {
   readonly drift: readonly BankDrift[];
 }
 
-function readStatus(body: string | null, field: string): StatusRead | null {
+type StatusForm = Pick<CustomersParts, 'statusFlagsField' | 'harmlessFlags'>;
+
+function readStatus(body: string | null, { statusFlagsField: field, harmlessFlags }: StatusForm): StatusRead | null {
   const root = object.safeParse(parseJson(body));
   if (!root.success) return null;
   const stated = object.safeParse(field === '' ? root.data : root.data[field]);
@@ -223,16 +226,19 @@ function readStatus(body: string | null, field: string): StatusRead | null {
   const flags = parsed.data;
   // At the root any object would do, an error's too; one that states no flag is no status.
   if (field === '' && Object.values(flags).every((value) => value === undefined)) return null;
-  return { flags, drift: driftOfFlags(stated.data, field !== '') };
+  return { flags, drift: driftOfFlags(stated.data, field === '' ? null : harmlessFlags) };
 }
 
-/** What is no flag although its name is known; and, where nothing but flags should stand, flags that are not known. */
-function driftOfFlags(stated: Readonly<Record<string, unknown>>, areFlagsAlone: boolean): BankDrift[] {
+/**
+ * What is no flag although its name is known; and flags that are not known.
+ * @param harmless flags that are known besides; null: not only flags stand there, so none is unknown
+ */
+function driftOfFlags(stated: Readonly<Record<string, unknown>>, harmless: ReadonlySet<string> | null): BankDrift[] {
   return Object.entries(stated)
     .flatMap(([name, value]): BankDrift[] => {
-      const what = A_NAME.test(name) ? name : 'a name that is none';
+      const what = FLAG_NAME.test(name) ? name : 'a name that is none';
       if (knownFlags.has(name)) return typeof value === 'boolean' || value === null ? [] : [{ kind: 'unreadable_flag', what }];
-      return areFlagsAlone && typeof value === 'boolean' ? [{ kind: 'unknown_flag', what }] : [];
+      return harmless?.has(name) === false && typeof value === 'boolean' ? [{ kind: 'unknown_flag', what }] : [];
     })
     .slice(0, TOLD_FLAGS);
 }

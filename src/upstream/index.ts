@@ -17,6 +17,8 @@ export interface UpstreamSettings {
   readonly unlockPath: string;
   readonly statusPath: string;
   readonly statusFlagsField: string;
+  /** Flags that may stand in a status besides those that mean something to us. */
+  readonly knownFlags?: readonly string[];
   readonly classificationOverrides: readonly ClassificationRule[];
   readonly tokenUrl: string;
   readonly clientId: string;
@@ -64,6 +66,7 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     statusUrl: createCustomerUrl(settings.baseUrl, settings.statusPath, settings.customerIdPattern),
     templates: { PUT: templateBelow(settings.baseUrl, settings.unlockPath), GET: templateBelow(settings.baseUrl, settings.statusPath) },
     statusFlagsField: settings.statusFlagsField,
+    harmlessFlags: new Set(settings.knownFlags),
     classify: createClassifier(settings.classificationOverrides),
     knownCodes: namedCodes(settings.classificationOverrides),
     institutionId: settings.institutionId,

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { taskQueue } from '../../src/temporal/settings.js';
 import { eventually } from '../support/eventually.js';
 import { hasPrometheus, startWatchedSystem, type WatchedSystem } from '../support/watched-system.js';
 
@@ -12,7 +14,9 @@ let system: WatchedSystem;
 
 withTime('the running system, watched by Prometheus: long exercises', () => {
   beforeAll(async () => {
-    system = await startWatchedSystem({ worker: { UPSTREAM_TIMEOUT_MS: '90000', SHUTDOWN_LIMIT_MS: '120000' } });
+    // An activity may last as long as the slow bank takes: the API says so, and the worker waits for the bank.
+    const patience = { UPSTREAM_TIMEOUT_MS: '90000', SHUTDOWN_LIMIT_MS: '120000' };
+    system = await startWatchedSystem({ api: { ...patience, UNLOCK_DEADLINE_MS: '120000' }, worker: patience });
     system.startSealer();
   }, 240_000);
   afterAll(() => system.close());
@@ -29,8 +33,33 @@ withTime('the running system, watched by Prometheus: long exercises', () => {
     await system.whileAskingForGoodOnes(() => system.isOver('LatchkeySealingLags'));
   }, 300_000);
 
+  it('tells of a request that outlasts its deadline because its end cannot be put on record, until it can', async () => {
+    const { client, sql } = system.latchkey;
+    await sql("alter table audit_event add constraint exercise check (action <> 'customer.unlock.completed') not valid");
+    const looking = setInterval(() => {
+      const workflowId = `reconcile-audit-${randomUUID()}`;
+      void client.workflow.execute('reconcileAudit', { taskQueue, workflowId }).catch(() => undefined);
+    }, 5_000);
+    try {
+      await system.askForMany(1, [{ httpStatus: 503, headers: { 'Retry-After': '300' } }]);
+      await eventually(async () => expect(await system.firing()).toContain('LatchkeyRequestsStuck'), {
+        limitMs: 540_000,
+        intervalMs: 1_000,
+      });
+      await sql('alter table audit_event drop constraint exercise');
+      await system.isOver('LatchkeyRequestsStuck');
+    } finally {
+      clearInterval(looking);
+      await sql('alter table audit_event drop constraint if exists exercise');
+    }
+  }, 700_000);
+
   it('tells of a worker without a free slot, while the bank keeps all of them waiting', async () => {
-    await system.askForMany(MANY, [{ on: 'status', delayMs: 60_000 }]);
+    // Steps that failed once: those within a workflow task are fewer, because their workflows stay in the worker's cache.
+    await system.askForMany(MANY, [
+      { on: 'status', httpStatus: 503 },
+      { on: 'status', delayMs: 45_000 },
+    ]);
     await system.fires('LatchkeyWorkersFull');
     await system.isOver('LatchkeyWorkersFull');
     await eventually(

@@ -24,6 +24,7 @@ describe('settings that nobody set', () => {
       UPSTREAM_UNLOCK_PATH: '/v1/customers/{customerId}:unlock-user',
       UPSTREAM_STATUS_PATH: '/v1/customers/{customerId}?userIdType=CUSTOMER_ID',
       UPSTREAM_STATUS_FLAGS: 'userStatus',
+      UPSTREAM_KNOWN_FLAGS: [],
       UPSTREAM_TIMEOUT_MS: 10_000,
       AUTH_TOKEN_TYP: 'at+jwt',
       UNLOCK_MAX_ATTEMPTS: 20,
@@ -60,6 +61,17 @@ describe('settings that nobody set', () => {
     };
     expect(JSON.stringify(loadConfig(empty, 'up'))).toBe(JSON.stringify(loadConfig({}, 'up')));
     expect(faulty({ ...production, AUTH_AUDIENCE: '' })).toEqual(['AUTH_AUDIENCE']);
+  });
+
+  it('may name flags that are known, as flags can be named', () => {
+    expect(loadConfig({ UPSTREAM_KNOWN_FLAGS: 'suspended,vip, is-new' }, 'up').UPSTREAM_KNOWN_FLAGS).toEqual([
+      'suspended',
+      'vip',
+      'is-new',
+    ]);
+    for (const wrong of ['suspended,', 'a b', '1st', 'suspended;vip']) {
+      expect(faulty({ ...production, UPSTREAM_KNOWN_FLAGS: wrong })).toEqual([expect.stringContaining('UPSTREAM_KNOWN_FLAGS')]);
+    }
   });
 
   it('do not include the one whose emptiness says that the flags stand at the root', () => {

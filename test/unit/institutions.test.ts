@@ -47,11 +47,13 @@ describe('a file of institutions', () => {
     const own = {
       ...two,
       ...{ baseUrl: 'https://two.example.com/ux', tokenUrl: 'https://two.example.com/token', unlockPath: '/u/{customerId}' },
-      ...{ statusPath: '/s/{customerId}', statusFlags: '', codesFile: 'codes.json' },
+      ...{ statusPath: '/s/{customerId}', statusFlags: '', knownFlags: ['vip'], codesFile: 'codes.json' },
       ...{ maxPerSecond: 0.5, requestsPerMinute: 7, notLockedPolicy: 'accept', reasonRequired: true },
       ...{ relockWatchMs: 60_000, repeatUnlockMax: 1, approvalTimeoutMs: 5_000 },
     };
-    const [first, second] = institutionsOf(load([one, own], { UPSTREAM_MAX_PER_SECOND: '8', REASON_REQUIRED: 'false' }));
+    const [first, second] = institutionsOf(
+      load([one, own], { UPSTREAM_MAX_PER_SECOND: '8', REASON_REQUIRED: 'false', UPSTREAM_KNOWN_FLAGS: 'suspended' }),
+    );
     expect(first).toEqual({
       ...{ institutionId: 'one', maxPerSecond: 8, requestsPerMinute: undefined, notLockedPolicy: 'reject', reasonRequired: false },
       ...{ relockWatchMs: null, repeatGuard: { maxUnlocks: 3, windowMs: 86_400_000, approvalMs: 3_600_000 } },
@@ -59,7 +61,7 @@ describe('a file of institutions', () => {
         ...{ baseUrl: shared.UPSTREAM_BASE_URL, tokenUrl: shared.UPSTREAM_TOKEN_URL },
         ...{ clientId: 'client-1', clientSecret: 'the secret of one' },
         ...{ unlockPath: '/v1/customers/{customerId}:unlock-user', statusPath: '/v1/customers/{customerId}?userIdType=CUSTOMER_ID' },
-        ...{ statusFlags: 'userStatus', classificationOverrides: [], ca: null, clientCertificate: null },
+        ...{ statusFlags: 'userStatus', knownFlags: ['suspended'], classificationOverrides: [], ca: null, clientCertificate: null },
       },
     });
     expect(second).toEqual({
@@ -67,7 +69,7 @@ describe('a file of institutions', () => {
       ...{ relockWatchMs: 60_000, repeatGuard: { maxUnlocks: 1, windowMs: 86_400_000, approvalMs: 5_000 } },
       bank: {
         ...{ baseUrl: own.baseUrl, tokenUrl: own.tokenUrl, clientId: 'client-2', clientSecret: 'the secret of two' },
-        ...{ unlockPath: own.unlockPath, statusPath: own.statusPath, statusFlags: '' },
+        ...{ unlockPath: own.unlockPath, statusPath: own.statusPath, statusFlags: '', knownFlags: ['vip'] },
         ...{ classificationOverrides: [{ httpStatus: 500, code: 'X', meaning: 'refused' }], ca: null, clientCertificate: null },
       },
     });

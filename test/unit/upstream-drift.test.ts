@@ -73,6 +73,15 @@ describe('drift in the lock status', () => {
     expect(heard).toEqual(drift.map((each) => ['status', each]));
   });
 
+  it('is none for a flag that the settings name, and still is for any other, and for one of ours that cannot be read', async () => {
+    const body = '{"userStatus":{"locked":true,"suspended":false,"vip":true,"onHold":"yes"}}';
+    const { told } = await drifting({ status: answering(200, body) }, 'status', { knownFlags: ['suspended', 'onHold'] });
+    expect(told).toEqual([
+      { kind: 'unknown_flag', what: 'vip' },
+      { kind: 'unreadable_flag', what: 'onHold' },
+    ]);
+  });
+
   it('is not looked for among what else stands at the root', async () => {
     const atRoot = { statusFlagsField: '', statusPath: '/v1/user-status/{customerId}?userIdType=CUSTOMER_ID' };
     const { told } = await drifting({ status: answering(200, '{"locked":true,"isBusiness":true,"reset":1}') }, 'status', atRoot);
