@@ -61,15 +61,20 @@ function openingsWithoutEnd(prisma: PrismaClient, after: bigint, olderThanMs: nu
     FROM scanned`;
 }
 
-// A request that may rightly outlast its deadline, because it waits for a person, is to be left out here: nothing else says what is stuck.
+// Who waits for a second person may rightly outlast the deadline, and an approval sets it anew.
 function runningOf(prisma: PrismaClient, correlationIds: readonly string[]): Promise<unknown> {
   return prisma.$queryRaw`
     WITH running AS MATERIALIZED (
-      SELECT r.recorded_at, (r.metadata ->> 'deadlineAt')::timestamptz AS deadline
+      SELECT r.recorded_at, coalesce(second.approved_at + (r.deadline - r.occurred_at), greatest(r.deadline, second.expires_at)) AS deadline
       FROM unnest(${[...correlationIds]}::uuid[]) AS wanted (correlation_id) CROSS JOIN LATERAL (
-        SELECT e.recorded_at, e.metadata FROM audit_event e
+        SELECT e.recorded_at, e.occurred_at, (e.metadata ->> 'deadlineAt')::timestamptz AS deadline FROM audit_event e
         WHERE e.correlation_id = wanted.correlation_id AND e.action = 'customer.unlock.requested' LIMIT 1
-      ) r
+      ) r CROSS JOIN LATERAL (
+        SELECT max((e.metadata ->> 'expiresAt')::timestamptz) FILTER (WHERE e.action = 'customer.unlock.approval_required') AS expires_at,
+          max(e.occurred_at) FILTER (WHERE e.action = 'customer.unlock.approved') AS approved_at
+        FROM audit_event e
+        WHERE e.correlation_id = wanted.correlation_id AND e.action IN ('customer.unlock.approval_required', 'customer.unlock.approved')
+      ) second
       WHERE (
         SELECT c.action FROM audit_event c WHERE c.correlation_id = wanted.correlation_id AND c.action = 'customer.unlock.completed' LIMIT 1
       ) IS NULL

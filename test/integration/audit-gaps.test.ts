@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { connectAudit, type AuditConnection } from '../../src/audit/connection.js';
 import { createAuditLog, type InstitutionLog } from '../../src/audit/index.js';
+import type { AuditAction, NewAuditEvent } from '../../src/domain/audit-event.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { sql } from './audit-samples.js';
 
@@ -99,6 +100,21 @@ describe('what is running', () => {
     expect(count).toBe(2);
     expect(overdueMs).toBeGreaterThanOrEqual(600_000 - CLOCKS_MAY_DIFFER_MS);
     expect((await audit.runningAmong([inTime])).overdueMs).toBe(0);
+  });
+
+  it('is not late while a second person is waited for, nor in the time that an approval grants', async () => {
+    const late = await begun(new Date(Date.now() - 600_000));
+    const told = async (action: AuditAction, columns: Partial<NewAuditEvent>): Promise<number> => {
+      const subject = { correlationId: late, institutionId: 'bank', customerId: 'customer' };
+      await audit.append({ id: randomUUID(), occurredAt: new Date(), action, ...subject, ...columns });
+      return (await audit.runningAmong([late])).overdueMs;
+    };
+    const expiresAt = new Date(Date.now() + 600_000).toISOString();
+    expect(await told('customer.unlock.approval_required', { metadata: { expiresAt } })).toBe(0);
+    const decider = { actorType: 'user', actorId: 'agent-2', reason: 'known' } as const;
+    // The deadline lay ten minutes before the request; now it lies as long before the approval.
+    const approved = await told('customer.unlock.approved', { ...decider, occurredAt: new Date(Date.now() + 900_000) });
+    expect(approved).toBe(0);
   });
 
   it.each(['force_custom_plan', 'force_generic_plan'])('costs as much as is asked about, however long the log is (%s)', async (mode) => {
