@@ -26,6 +26,8 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'temporal-imports-types-only': ['src/temporal', "import { target } from '../../workflows/target.js'; target;"],
   'http-imports-only-its-table': ['src/http', "import '../upstream/target.js';"],
   'http-imports-types-only': ['src/http', "import { target } from '../outbound/target.js'; target;"],
+  'tracing-imports-only-its-table': ['src/tracing', "import '../audit/target.js';"],
+  'tracing-imports-types-only': ['src/tracing', "import { target } from '../temporal/tracing.js'; target;"],
   'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
   'evidence-imports-only-its-table': ['src/evidence', "import '../audit/target.js';"],
@@ -38,6 +40,9 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'one-way-out': ['src/upstream', "import 'undici';"],
   'nobody-imports-cli': ['src/http', "import '../cli/target.js';"],
   'embedded-parts-load-lazily': ['src/cli', "import '../local/target.js';"],
+  'tracing-loads-lazily': ['src/cli', "import '../tracing/target.js';"],
+  'sdk-of-opentelemetry-in-tracing-alone': ['src/http', "import '@opentelemetry/sdk-trace-base';"],
+  'spans-are-made-at-the-doors': ['src/audit', "import '@opentelemetry/api';"],
   'product-needs-no-dev-package': ['src/http', "import 'fast-check';"],
   'no-circles': ['src/audit', "import './circle.js';"],
   'nothing-unresolved': ['src/http', "import './nowhere.js';"],
@@ -49,6 +54,7 @@ const targets = [
   'src/upstream',
   'src/http',
   'src/temporal',
+  'src/tracing',
   'src/local',
   'src/cli',
   'workflows',
@@ -63,6 +69,7 @@ beforeAll(() => {
   for (const file of ['package.json', 'tsconfig.json', 'node_modules', '.dependency-cruiser.mjs'])
     symlinkSync(join(root, file), join(tree, file));
   for (const room of [...targets, 'activities']) put(`${room}/target.ts`, 'export const target = 1;');
+  put('src/temporal/tracing.ts', 'export const target = 1;');
   put('src/audit/circle.ts', "import './no-circles.js';");
   for (const [rule, [room, text]] of Object.entries(offenders)) put(fileOf(rule, room), text);
   violations = cruise(tree);
