@@ -71,22 +71,16 @@ export function waitLeftMs({ askedWait: wait }: UnlockRecord, retryAfterMaxMs: n
 function askedWait(events: readonly AuditEvent[]): AskedWait | null {
   let wait: AskedWait | null = null;
   for (const { action, occurredAt, metadata } of events) {
-    switch (action) {
-      case 'customer.unlock.attempt_finished':
-      case 'customer.unlock.late_answer':
-        wait = askedBy(occurredAt, metadata);
-        break;
-      case 'customer.unlock.status_checked':
-        // The bank that answers reads again has not taken back what it asked for.
-        wait = askedBy(occurredAt, metadata) ?? wait;
-        break;
-      case 'customer.unlock.retried_now':
-      case 'customer.unlock.resumed':
-        wait = null;
-    }
+    if (hurrying.has(action)) wait = null;
+    else if (answering.has(action)) wait = askedBy(occurredAt, metadata);
+    // The bank that answers a read has not taken back what it asked for.
+    else if (action === 'customer.unlock.status_checked') wait = askedBy(occurredAt, metadata) ?? wait;
   }
   return wait;
 }
+
+const hurrying = new Set<AuditAction>(['customer.unlock.retried_now', 'customer.unlock.resumed']);
+const answering = new Set<AuditAction>(['customer.unlock.attempt_finished', 'customer.unlock.late_answer']);
 
 function askedBy(since: Date, { retryAfterMs, meaning: told }: JsonObject): AskedWait | null {
   const meaning = meanings.find((each) => each === told);

@@ -9,6 +9,7 @@ import { hasPrometheus, startWatchedSystem, type WatchedSystem } from '../suppor
 const withTime = hasPrometheus && process.env.LATCHKEY_TEST_LONG_ALERTS === '1' ? describe : describe.skip;
 /** All the slots of a worker, and some more. */
 const MANY = 520;
+const AT_ONCE = 40;
 
 let system: WatchedSystem;
 
@@ -56,10 +57,13 @@ withTime('the running system, watched by Prometheus: long exercises', () => {
 
   it('tells of a worker without a free slot, while the bank keeps all of them waiting', async () => {
     // Steps that failed once: those within a workflow task are fewer, because their workflows stay in the worker's cache.
-    await system.askForMany(MANY, [
-      { on: 'status', httpStatus: 503 },
-      { on: 'status', delayMs: 45_000 },
-    ]);
+    // No more at once than the front door takes in.
+    for (let asked = 0; asked < MANY; asked += AT_ONCE) {
+      await system.askForMany(AT_ONCE, [
+        { on: 'status', httpStatus: 503 },
+        { on: 'status', delayMs: 60_000 },
+      ]);
+    }
     await system.fires('LatchkeyWorkersFull');
     await system.isOver('LatchkeyWorkersFull');
     await eventually(

@@ -82,7 +82,12 @@ export async function startWatchedSystem({ window = '12s', api: ofApi = {}, work
     const config = {
       global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
       rule_files: ['alerts.yml'],
-      scrape_configs: [job('latchkey-api', api), job('latchkey-worker', worker), job('latchkey-worker-sdk', sdk), job('latchkey-sealer', sealer)],
+      scrape_configs: [
+        job('latchkey-api', api),
+        job('latchkey-worker', worker),
+        job('latchkey-worker-sdk', sdk),
+        job('latchkey-sealer', sealer),
+      ],
     };
     // JSON is YAML.
     writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config));
