@@ -40,7 +40,13 @@ export async function openHouse(): Promise<Part> {
 
 async function openDatabase(dataDir: string): Promise<Part> {
   // What a crash would lose does not matter here.
-  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
+  const settings = {
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    max_connections: '300',
+    track_activity_query_size: '16384',
+  };
   const postgres = await startEmbeddedPostgres({ dataDir, port: null, settings, say: () => undefined });
   try {
     await migrate({ databaseUrl: postgres.url });
