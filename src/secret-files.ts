@@ -10,6 +10,7 @@ export const secretSettings = [
   'LATCHKEY_TOKEN',
   'TEMPORAL_API_KEY',
   'UPSTREAM_CLIENT_SECRET',
+  'OIDC_CLIENT_SECRET',
   'CUSTOMER_REF_KEY',
   'PAYLOAD_KEYS',
 ] as const;

@@ -133,6 +133,8 @@ export interface AuditLog {
   eventsOf(correlationId: string, institutionId: string): Promise<Story>;
   /** The institution's rows of many correlationIds at once, in order of position. */
   eventsOfAll(correlationIds: readonly string[], institutionId: string): Promise<AuditEvent[]>;
+  /** How many rows the institution has of each; rows are never removed, so a count that has not grown says that nothing is new. */
+  eventCounts(correlationIds: readonly string[], institutionId: string): Promise<ReadonlyMap<string, number>>;
   /** Which of the institutions served here has rows of this unlock request; null: none. */
   holderOf(correlationId: string): Promise<string | null>;
   /** A page of unlock requests, newest first. */
@@ -155,8 +157,9 @@ export interface AuditLog {
 }
 
 /** The same over one institution's connections: its rows are all there are, so that most calls need not name it. */
-export interface InstitutionLog extends Omit<AuditLog, 'eventsOf' | 'eventsOfAll' | 'ping'> {
+export interface InstitutionLog extends Omit<AuditLog, 'eventsOf' | 'eventsOfAll' | 'eventCounts' | 'ping'> {
   eventsOf(correlationId: string): Promise<Story>;
   eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
+  eventCounts(correlationIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   ping(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { InstitutionLog } from './audit-log.js';
 import { eventColumns, parseEvents } from './row.js';
 
 const clocked = z.array(z.looseObject({ readAt: z.date(), takesRows: z.boolean(), taken: z.boolean(), id: z.string().nullable() }));
+const counts = z.array(z.object({ correlationId: z.string(), events: z.int() }));
 const holders = z.array(z.object({ institutionId: z.string() }));
 
 /** As `correlation_id_is_taken` has them. */
@@ -17,7 +18,7 @@ export function createReads({
   prisma,
 }: {
   readonly prisma: PrismaClient;
-}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'holderOf' | 'ping'> {
+}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'eventCounts' | 'holderOf' | 'ping'> {
   return {
     eventsOf: async (correlationId) => {
       // All in one round trip; with no row there is still the clock.
@@ -40,6 +41,15 @@ export function createReads({
       if (correlationIds.length === 0) return [];
       const where = { correlationId: { in: [...correlationIds] } };
       return parseEvents(await prisma.auditEvent.findMany({ where, orderBy: { position: 'asc' } }));
+    },
+
+    eventCounts: async (correlationIds) => {
+      const rows = counts.parse(
+        await prisma.$queryRaw`
+          SELECT e.correlation_id AS "correlationId", count(*)::int AS events FROM audit_event e
+          WHERE e.correlation_id = ANY (${[...correlationIds]}::uuid[]) GROUP BY e.correlation_id`,
+      );
+      return new Map(rows.map(({ correlationId, events }) => [correlationId, events]));
     },
 
     holderOf: async (correlationId) => {

@@ -29,6 +29,8 @@ import type { Route } from './route.js';
 import { answerErrors, createRouter } from './router.js';
 import type { HttpLog, HttpSettings, ReadinessCheck } from './settings.js';
 import { createUnlockDesk } from './unlock-desk.js';
+import { unlockEventRoutes } from './unlock-events.js';
+import { createUnlockWatch } from './unlock-watch.js';
 import { unlockRoutes } from './unlocks.js';
 import { createWaits, type Waits } from './waits.js';
 
@@ -49,6 +51,8 @@ export interface AppParts {
   readonly denials?: Denials;
   /** Absent: any number of answers may be held back at once. */
   readonly waits?: Waits;
+  /** Absent: any number of streams may be open at once. */
+  readonly streams?: Waits;
   /** Absent: no forwarded header is believed. */
   readonly trustedProxies?: TrustedProxies;
   /** Once it is aborted, the front door is not ready and keeps no connections, but still serves. */
@@ -90,7 +94,7 @@ interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSi
 
 /** The table of routes: what is not in it is answered with 404. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { audit, review, executions, settings, readiness, log, draining, waits = unboundedWaits } = parts;
+  const { audit, review, executions, settings, readiness, log, draining, waits = unboundedWaits, streams = unboundedWaits } = parts;
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, waits, log });
   const readers = createAuditReaders({ audit });
@@ -98,6 +102,7 @@ export function createRoutes(parts: RouteParts): Route[] {
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, look, schemas, settings }),
+    ...unlockEventRoutes({ audit, desk, watch: createUnlockWatch({ audit, log }), streams, schemas }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
     ...lockStatusRoutes({ audit, look, schemas }),
     ...auditEventRoutes({ review, readers, schemas }),

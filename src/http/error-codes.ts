@@ -143,6 +143,13 @@ export const errorCodes = {
     remedy: 'Wait until one of them has ended, then ask again.',
     only: 'others',
   },
+  too_many_streams: {
+    httpStatus: 429,
+    title: 'Too many streams are open',
+    meaning: 'This caller, or all callers of this process together, keep as many streams of events open as it takes. The request goes on.',
+    remedy: 'Close streams that nobody looks at, or read the request now and then instead.',
+    only: 'others',
+  },
   headers_too_large: {
     httpStatus: 431,
     title: 'The headers are too large',

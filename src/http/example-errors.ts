@@ -36,6 +36,7 @@ const details: Readonly<Record<ErrorCode, string>> = {
   unsupported_media_type: 'Send the body as application/json.',
   rate_limited: 'More than 600 requests a minute came from this caller. Nothing was done with this one.',
   too_many_exports: '4 exports of your institution are under way. Nothing was exported.',
+  too_many_streams: 'Read the request instead, or try again when other streams have ended.',
   headers_too_large: 'Send at most 16 kB of headers, and at most 100 of them.',
   internal_error: 'This is no fault of the request. The correlationId leads to its cause in the log.',
   seal_broken: 'An audit event is not what was sealed. Run "latchkey audit verify".',

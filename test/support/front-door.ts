@@ -86,6 +86,7 @@ export function closedRooms() {
     claimAttempt: refuse('claimAttempt'),
     eventsOf: refuse('eventsOf'),
     eventsOfAll: refuse('eventsOfAll'),
+    eventCounts: refuse('eventCounts'),
     holderOf: refuse('holderOf'),
     listRequests: refuse('listRequests'),
     openRequests: refuse('openRequests'),

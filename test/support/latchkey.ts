@@ -73,6 +73,7 @@ interface Wishes {
   /** PUTs in any second, over all workers. */
   readonly maxPerSecond?: number;
   readonly waits?: Waits;
+  readonly streams?: Waits;
   /** A secret that the bank still takes besides its own. */
   readonly previousClientSecret?: string;
   /** The API's, and each worker's that is told of no others. */
@@ -225,6 +226,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     ],
     log: { info: note, warn: note, error: note },
     ...(wishes.waits !== undefined && { waits: wishes.waits }),
+    ...(wishes.streams !== undefined && { streams: wishes.streams }),
     shutdownSignal: shutdown.signal,
   });
   const server = createHttpServer(app);
@@ -280,6 +282,8 @@ export async function openLatchkey(wishes: Wishes = {}) {
     puts(correlationId: string) {
       return sandbox.calls().filter((each) => each.endpoint === 'unlock' && each.correlationId === correlationId);
     },
+    /** As at a stop: waiting answers come at once. */
+    shutDown: () => shutdown.abort(),
     async close() {
       shutdown.abort();
       await server.close(5_000);
