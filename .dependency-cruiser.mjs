@@ -21,6 +21,12 @@ const rooms = [
     may: ['^src/domain/', '^src/audit/', '^src/proof/', '^src/evidence/', '^src/temporal/'],
     mayAsTypes: ['^src/outbound/'],
   },
+  {
+    room: 'web',
+    path: '^src/web/',
+    may: ['^src/domain/', '^src/http/', '^src/package-folder\\.ts$'],
+    mayAsTypes: ['^src/audit/desk-sessions\\.ts$', '^src/outbound/'],
+  },
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
@@ -81,7 +87,7 @@ export default {
     {
       name: 'upstream-and-audit-know-no-temporal',
       severity: 'error',
-      from: { path: '^src/(upstream|audit|http|metrics|sandbox)/' },
+      from: { path: '^src/(upstream|audit|http|web|metrics|sandbox)/' },
       to: { path: temporalPackages },
     },
     {

@@ -12,7 +12,7 @@ import { repeated } from './repeat.js';
 
 export type { InstitutionLog } from './audit-log.js';
 export { createPace } from './pace.js';
-export { createDeskSessions, type DeskSessions } from './desk-sessions.js';
+export { createDeskSessions } from './desk-sessions.js';
 export { createRateLimitCounts } from './rate-limit-counts.js';
 
 interface AuditLogParts {

@@ -9,8 +9,10 @@ import { createTemporalClient } from '../temporal/client.js';
 import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
+import type { DeskParts } from '../web/index.js';
 import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
+import { openDesk } from './desk.js';
 import { openGate } from './gate.js';
 import {
   activityTimeoutMs,
@@ -31,6 +33,8 @@ interface ApiParts {
   readonly observer: Observer;
   /** The worker of the same process; absent where the worker is a process of its own. */
   readonly worker?: Pick<LatchkeyWorker, 'client' | 'polls'>;
+  /** Customers of the sandbox bank, where that is the bank. */
+  readonly tryOut?: DeskParts['tryOut'];
 }
 
 const DEFAULT_PORT = 3000;
@@ -41,7 +45,7 @@ const SILENCE_MARGIN_MS = 30_000;
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
  * @returns the URL under which it listens
  */
-export async function startApi({ config, log, closers, observer, worker }: ApiParts): Promise<string> {
+export async function startApi({ config, log, closers, observer, worker, tryOut = [] }: ApiParts): Promise<string> {
   const audit = openAuditLog({ config, log, closers, observer });
   const review = openAuditReview({ config, log, closers });
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config));
@@ -52,6 +56,8 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
     customerRefKey: await customerRefKey(config),
     readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
   });
+  let ownUrl = '';
+  const pages = openDesk({ config, log, closers, publicUrl: () => config.PUBLIC_URL ?? ownUrl, tryOut });
   const draining = new AbortController();
   const shutdown = new AbortController();
   const app = createApp({
@@ -63,6 +69,7 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
     readiness: readinessChecks(audit, executions, worker?.polls),
     log,
     observer,
+    pages: pages ?? undefined,
     ...openGate({ config, audit, log, closers, observer }),
     drainSignal: draining.signal,
     shutdownSignal: shutdown.signal,
@@ -70,6 +77,7 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
   const silenceMs = Math.max(serverTimes.silenceMs, config.UNLOCK_WAIT_MS + SILENCE_MARGIN_MS);
   const server = createHttpServer(app, { ...serverTimes, silenceMs });
   const port = await listen(server, config);
+  ownUrl = `http://${authorityOf(config.HOST, port)}`;
   closers.add('front door', async () => {
     const { delayMs, drainMs } = stopTimes(config);
     draining.abort();
@@ -77,7 +85,7 @@ export async function startApi({ config, log, closers, observer, worker }: ApiPa
     shutdown.abort();
     await server.close(drainMs);
   });
-  return `http://${authorityOf(config.HOST, port)}`;
+  return ownUrl;
 }
 
 function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSettings {

@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { AuditLog } from '../audit/audit-log.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
@@ -10,7 +10,8 @@ import { auditExportRoutes } from './audit-export.js';
 import { createAuditReaders } from './audit-readers.js';
 import { auditSealRoutes } from './audit-seal.js';
 import type { Authenticator } from './auth.js';
-import { createCallTraces } from './call-traces.js';
+import { createAsk, type Ask } from './ask.js';
+import { createCallTraces, type CallTraces } from './call-traces.js';
 import type { TrustedProxies } from './client-address.js';
 import type { Denials } from './denials.js';
 import { docsRoutes } from './docs.js';
@@ -47,6 +48,8 @@ export interface AppParts {
   readonly observer?: Pick<Observer, 'requestAnswered'>;
   /** Absent: callers may send as much as they like. */
   readonly limiter?: RateLimiter | undefined;
+  /** Makes the pages for people, which ask the same routes as every other caller. Absent: there are none. */
+  readonly pages?: MakePages | undefined;
   /** Absent: no refused request is put on record. */
   readonly denials?: Denials;
   /** Absent: any number of answers may be held back at once. */
@@ -61,11 +64,20 @@ export interface AppParts {
   readonly shutdownSignal?: AbortSignal;
 }
 
+/** Makes the pages, in whatever room they are. */
+export type MakePages = (parts: {
+  readonly ask: Ask;
+  readonly auth: Authenticator;
+  readonly traces: CallTraces;
+  readonly log: HttpLog;
+}) => RequestHandler;
+
 /** The front door; the order of what stands here is the order in which a request meets it. */
 export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: AppParts): Express {
   const draining = AbortSignal.any([drainSignal ?? never(), shutdownSignal]);
   const routes = createRoutes({ ...parts, draining });
-  const { auth, log, observer = silentObserver, limiter = null, denials = null, trustedProxies = false } = parts;
+  const { auth, log, observer = silentObserver, limiter = null, denials = null, trustedProxies = false, pages } = parts;
+  const gate = createGate({ auth, limiter, denials });
   const traces = createCallTraces({ log, observer, draining, shutdownSignal });
   const app = express();
   app.disable('x-powered-by');
@@ -78,7 +90,8 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
     response.set('cache-control', 'no-store');
     next();
   });
-  app.use(createRouter({ routes, gate: createGate({ auth, limiter, denials }), traces }));
+  app.use(createRouter({ routes, gate, traces }));
+  if (pages !== undefined) app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log }));
   app.use(() => {
     throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
@@ -88,7 +101,7 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
 
 const unboundedWaits = createWaits({ max: Infinity, maxPerCaller: Infinity });
 
-interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSignal'> {
+interface RouteParts extends Omit<AppParts, 'auth' | 'pages' | 'drainSignal' | 'shutdownSignal'> {
   readonly draining: AbortSignal;
 }
 

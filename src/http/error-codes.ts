@@ -48,6 +48,13 @@ export const errorCodes = {
     meaning: 'The claim `institution_id` is absent, or names an institution that this deployment does not serve.',
     remedy: 'Use a token of an institution that is served here.',
   },
+  foreign_form: {
+    httpStatus: 403,
+    title: 'The form did not come from its page',
+    meaning: 'On the pages alone: a form was sent from elsewhere, or from a page of an earlier sign-in. Nothing was done.',
+    remedy: 'Load the page again and send the form once more.',
+    only: 'others',
+  },
   not_found: {
     httpStatus: 404,
     title: 'Nothing is here',

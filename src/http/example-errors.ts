@@ -22,6 +22,7 @@ const details: Readonly<Record<ErrorCode, string>> = {
   invalid_token: 'The token is refused. It has expired: get a new one.',
   insufficient_scope: 'The token needs the scope institution-users:write.',
   institution_not_served: 'The claim institution_id must name an institution that this deployment serves.',
+  foreign_form: 'Nothing was done. Go back to the page, load it again, and send the form once more.',
   not_found: 'No unlock request has this correlationId.',
   customer_not_found: 'Check the customerId.',
   method_not_allowed: 'Use GET, HEAD.',

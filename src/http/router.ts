@@ -23,7 +23,7 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
   const router = Router();
   for (const route of routes) {
     router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {
-      await send(response, await serve(route, request, response));
+      await sendAnswer(response, await serve(route, request, response));
     });
   }
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -71,7 +71,8 @@ function textParameters(params: object): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-async function send(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
+/** Sends what a resource answers. */
+export async function sendAnswer(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
   response.status(httpStatus).set(headers);
   if (stream !== undefined) return sendStream(response, stream);
   // `send` answers 304 to a reader who has this very file already.
