@@ -64,7 +64,9 @@ const contentSchema = z.object({
   }),
 });
 
-export function createSessions({ store, maxMs, renew }: SessionsParts): Sessions {
+export function createSessions({ store: database, maxMs, renew }: SessionsParts): Sessions {
+  const store = honest(database);
+
   async function renewed(keys: Keys, kept: KeptSession, content: Content): Promise<{ kept: KeptSession; content: Content } | null> {
     if (content.tokens.refreshToken === null) return null;
     if (await store.beginRenewal(keys.id, kept.version)) {
@@ -112,6 +114,21 @@ export function createSessions({ store, maxMs, renew }: SessionsParts): Sessions
       await store.end(keys.id);
       return found === null ? null : (await unseal(keys, found.sealed)).tokens;
     },
+  };
+}
+
+/** The store whose failures say what they mean to a person: it does not follow that they are not signed in. */
+function honest(store: DeskSessions): DeskSessions {
+  const told = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((cause: unknown) => {
+      throw new Problem('temporarily_unavailable', { detail: 'Your sign-in cannot be looked up now.', cause });
+    });
+  return {
+    begin: (session) => told(store.begin(session)),
+    find: (id, isActive) => told(store.find(id, isActive)),
+    beginRenewal: (id, version) => told(store.beginRenewal(id, version)),
+    renew: (id, version, sealed) => told(store.renew(id, version, sealed)),
+    end: (id) => told(store.end(id)),
   };
 }
 

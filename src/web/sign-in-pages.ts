@@ -47,7 +47,7 @@ export function signInPages({ auth, signIn, sessions, cookie, attemptCookie, pub
       return { kind: 'redirect', to: localPath(attempt.to), cookies: [attemptCookie.clear(), cookie.set(secret)] };
     } catch (error) {
       if (error instanceof SignInRefusedError) {
-        log.warn({ err: error.cause }, 'a sign-in did not come to its end');
+        log.warn({ reason: error.message }, 'a sign-in did not come to its end');
         return broken('The issuer refused it, or it was broken off there.', attempt.to);
       }
       if (!(error instanceof Problem) || error.code !== 'invalid_token') throw error;

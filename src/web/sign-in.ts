@@ -33,7 +33,7 @@ export interface SignIn {
   end(tokens: Tokens): Promise<URL | null>;
 }
 
-/** Thrown where the issuer, or our own check of its answer, refuses a login. */
+/** Thrown where the issuer, or our own check of its answer, refuses a login; the message is a code. */
 export class SignInRefusedError extends Error {
   override readonly name = 'SignInRefusedError';
 }
@@ -99,7 +99,7 @@ export function createSignIn({ issuer, clientId, clientSecret, scopes, publicUrl
         return tokensOf(await oidc.authorizationCodeGrant(config, cameBackTo, checks), null);
       } catch (error) {
         if (isAway(error)) throw unavailable(error);
-        throw new SignInRefusedError('the sign-in did not come to an end', { cause: error });
+        throw new SignInRefusedError(reasonOf(error));
       }
     },
 
@@ -132,7 +132,7 @@ export function createSignIn({ issuer, clientId, clientSecret, scopes, publicUrl
   };
 
   function told(error: unknown): void {
-    log.warn({ err: error }, 'the issuer could not be told of a sign-out');
+    log.warn({ reason: reasonOf(error) }, 'the issuer could not be told of a sign-out');
   }
 }
 
@@ -162,6 +162,13 @@ async function fetchJson(fetch: FetchDocument, url: string, { method, headers, b
 /** The network's failures come as TypeErrors, ours of the way out among them; what the issuer says does not. */
 function isAway(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof oidc.ClientError && error.cause instanceof TypeError);
+}
+
+/** By its code alone: what the library keeps of an answer may be somebody's name or token. */
+function reasonOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return 'unknown';
+  if ('error' in error && typeof error.error === 'string') return error.error;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error instanceof Error ? error.name : 'unknown';
 }
 
 function unavailable(cause: unknown): Problem {

@@ -52,7 +52,7 @@ export function unlockPages(): Page[] {
 }
 
 function unlockMain(unlock: UnlockAnswer, isOperator: boolean): Html {
-  const { correlationId, customerId, state, reason, reasonCode, ticket, requestedAt, requestedBy, completedAt, links } = unlock;
+  const { correlationId, customerId, state, reason, reasonCode, ticket, requestedAt, requestedBy, links } = unlock;
   return html`<p class="over">Customer <code>${customerId}</code></p>
     <p class="sr" role="status" id="said"></p>
     <div
@@ -85,13 +85,6 @@ function unlockMain(unlock: UnlockAnswer, isOperator: boolean): Html {
           <dd>${ticket}</dd>
         </div>`
       }
-      ${
-        completedAt !== null &&
-        html`<div>
-          <dt>Ended</dt>
-          <dd>${timeOf(completedAt)}</dd>
-        </div>`
-      }
       <div>
         <dt>Number</dt>
         <dd><code>${correlationId}</code></dd>
@@ -105,11 +98,12 @@ function unlockMain(unlock: UnlockAnswer, isOperator: boolean): Html {
 
 /** How it stands: the outcome with what it is worth, or what is going on. */
 function standing(unlock: UnlockAnswer): Html {
-  const { outcome, verification, diagnosis, nextAttemptAt } = unlock;
+  const { outcome, verification, diagnosis, nextAttemptAt, completedAt } = unlock;
   if (outcome !== null) {
     return html`<h1 class="verdict ${outcomeTone[outcome]}">${outcomeWords[outcome]}</h1>
       ${verification !== null && html`<p>${verificationWords[verification]}</p>`}
-      ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}`;
+      ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}
+      ${completedAt !== null && html`<p class="faint">Ended ${timeOf(completedAt)}.</p>`}`;
   }
   return html`<h1 class="verdict plain">Unlock under way</h1>
     <p>

@@ -25,6 +25,8 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'temporal-imports-types-only': ['src/temporal', "import { target } from '../../workflows/target.js'; target;"],
   'http-imports-only-its-table': ['src/http', "import '../upstream/target.js';"],
   'http-imports-types-only': ['src/http', "import { target } from '../outbound/target.js'; target;"],
+  'web-imports-only-its-table': ['src/web', "import '../audit/target.js';"],
+  'web-imports-types-only': ['src/web', "import { target } from '../outbound/target.js'; target;"],
   'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
   'evidence-imports-only-its-table': ['src/evidence', "import '../audit/target.js';"],

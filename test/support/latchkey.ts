@@ -7,6 +7,7 @@ import { connectAudit } from '../../src/audit/connection.js';
 import { createDeskSessions, createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
+import { createDenials } from '../../src/http/denials.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Waits } from '../../src/http/waits.js';
@@ -227,9 +228,11 @@ export async function openLatchkey(wishes: Wishes = {}) {
       fetch: issuerFetch(sandbox.issuerUrl),
       tryOut: [{ customerId: 'locked-3', says: 'locked' }],
     });
+  const denials = wishes.desk && createDenials({ audit: auditLog, observer, log: { info: note, warn: note, error: note } });
   let url = '';
   const app = createApp({
     pages,
+    ...(denials && { denials }),
     audit: auditLog,
     review,
     executions,
@@ -309,6 +312,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     async close() {
       shutdown.abort();
       await server.close(5_000);
+      await denials?.close();
       await Promise.all(workers.map((worker) => worker.stop()));
       await temporal.close();
       await upstream.close();
