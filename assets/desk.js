@@ -51,14 +51,18 @@ function follow(first) {
     const said = document.getElementById('said');
     if (fresh !== live) {
       if (fresh.dataset.say !== live.dataset.say) said.textContent = fresh.dataset.say;
+      const focused = live.contains(document.activeElement) ? document.activeElement.id : '';
       live.replaceWith(fresh);
       live = fresh;
+      if (focused !== '') document.getElementById(focused)?.focus();
     }
     countDown();
     if (isOver()) return stop();
     // When the next attempt is due is known a moment after the one before is over.
     const settles = news && live.querySelector('[data-until]') === null;
     news = false;
+    const every = Number(live.dataset.every ?? 0);
+    if (every > 0) return later(every);
     later(settles ? SETTLING_MS : stream?.readyState === EventSource.OPEN ? HEARD_MS : UNHEARD_MS);
   }
 
@@ -76,7 +80,7 @@ function follow(first) {
     asking = true;
     again = false;
     try {
-      const response = await fetch(location.pathname, { headers: { 'x-latchkey-live': '1' } });
+      const response = await fetch(location.pathname + location.search, { headers: { 'x-latchkey-live': '1' } });
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
       const fresh = page.getElementById('live');
       if (response.status === 401) {
@@ -98,7 +102,7 @@ function follow(first) {
   }
 
   function listen() {
-    if (stream !== null || isOver()) return;
+    if (stream !== null || isOver() || live.dataset.events === undefined) return;
     stream = new EventSource(live.dataset.events);
     stream.addEventListener('message', () => {
       news = true;
@@ -122,6 +126,16 @@ function follow(first) {
   take(live);
   if (!document.hidden) listen();
 }
+
+/** Up and down go from row to row. */
+document.addEventListener('keydown', (event) => {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const row = event.target.closest?.('table[data-rows] tbody tr');
+  if (step === undefined || !row) return;
+  const next = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+  next?.querySelector('a')?.focus();
+  event.preventDefault();
+});
 
 localizeTimes(document);
 document.querySelectorAll('form[data-once]').forEach(sendOnce);

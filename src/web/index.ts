@@ -6,8 +6,10 @@ import { createCookie } from './cookies.js';
 import { customerPages } from './customer-pages.js';
 import { createFrame } from './frame.js';
 import { identify } from './identify.js';
+import { operatorPages } from './operator-pages.js';
 import type { NavEntry } from './page.js';
 import { createPagesRouter } from './pages-router.js';
+import { requestsPages } from './requests-page.js';
 import { createSessions } from './sessions.js';
 import { createSignIn } from './sign-in.js';
 import { signInPages } from './sign-in-pages.js';
@@ -31,7 +33,10 @@ export interface DeskParts {
   readonly tryOut: readonly { readonly customerId: string; readonly says: string }[];
 }
 
-const navigation: readonly NavEntry[] = [{ href: '/', label: 'Unlock', scope: 'institution-users:read' }];
+const navigation: readonly NavEntry[] = [
+  { href: '/', label: 'Unlock', scope: 'institution-users:read' },
+  { href: '/unlocks', label: 'Requests', scope: 'institution-users:read' },
+];
 
 /** The desk: pages for support, compliance and operators. They may do what the API lets the person do who is signed in, and nothing else. */
 export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }: DeskParts): MakePages {
@@ -53,7 +58,9 @@ export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }:
       pages: [
         ...signInPages({ auth, signIn, sessions, cookie, attemptCookie, publicUrl, log }),
         ...customerPages({ tryOut }),
+        ...requestsPages(),
         ...unlockPages(),
+        ...operatorPages(),
       ],
       assets,
       frame: createFrame({ assets, navigation }),

@@ -2,6 +2,9 @@ import { unlockSchema, type UnlockAnswer } from '../http/answer-schemas.js';
 import type { Answer } from '../http/route.js';
 import { html, type Html } from './html.js';
 import type { Page, PersonalVisit, Reply } from './page.js';
+import { operatorButtons, operatorForm } from './operator-pages.js';
+import type { Session } from './sessions.js';
+import { timeline } from './timeline.js';
 import { timeOf } from './times.js';
 import { actorWords, attemptWords, outcomeTone, outcomeWords, progressWords, verificationWords } from './words.js';
 
@@ -15,7 +18,7 @@ export function unlockPages(): Page[] {
     const { body } = await ask({ method: 'get', route: '/v1/unlocks/{correlationId}', params, search });
     const unlock = unlockSchema.parse(body);
     const title = unlock.outcome === null ? 'Unlock under way' : outcomeWords[unlock.outcome];
-    return { kind: 'page', title, main: unlockMain(unlock, session.person.scopes.includes('unlocks:operate')) };
+    return { kind: 'page', title, main: unlockMain(unlock, session) };
   }
 
   async function events({ params, search, headers, ask, signal, isStillSignedIn }: PersonalVisit): Promise<Reply> {
@@ -51,7 +54,9 @@ export function unlockPages(): Page[] {
   ];
 }
 
-function unlockMain(unlock: UnlockAnswer, isOperator: boolean): Html {
+function unlockMain(unlock: UnlockAnswer, { person, formToken }: Session): Html {
+  const isOperator = person.scopes.includes('unlocks:operate');
+  const now = new Date();
   const { correlationId, customerId, state, reason, reasonCode, ticket, requestedAt, requestedBy, links } = unlock;
   return html`<p class="over">Customer <code>${customerId}</code></p>
     <p class="sr" role="status" id="said"></p>
@@ -59,11 +64,12 @@ function unlockMain(unlock: UnlockAnswer, isOperator: boolean): Html {
       id="live"
       data-state="${state}"
       data-events="/unlocks/${correlationId}/events"
-      data-now="${new Date().toISOString()}"
+      data-now="${now.toISOString()}"
       data-say="${spoken(unlock)}"
     >
-      ${standing(unlock)} ${attempts(unlock)}
+      ${standing(unlock)} ${isOperator && state === 'running' && operatorButtons(unlock)} ${attempts(unlock, now)}
     </div>
+    ${isOperator && state === 'running' && operatorForm(correlationId, formToken)}
     <h2>The request</h2>
     <dl>
       <div>
@@ -122,9 +128,11 @@ function standing(unlock: UnlockAnswer): Html {
     </p>`;
 }
 
-function attempts({ attempts: all, state }: UnlockAnswer): Html {
+function attempts(unlock: UnlockAnswer, now: Date): Html {
+  const { attempts: all, state } = unlock;
   if (all.length === 0) return state === 'running' ? html`` : html`<p>No attempt was made: nothing was sent to the bank.</p>`;
   return html`<h2>Attempts</h2>
+    ${timeline(unlock, now)}
     <ol class="attempts">
       ${all.map(
         (attempt) =>

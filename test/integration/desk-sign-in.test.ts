@@ -143,6 +143,13 @@ describe('what a person may not do', () => {
     expect(house.puts(form.correlationId)).toEqual([]);
   });
 
+  it('includes steering, which is refused to who only asks for unlocks', async () => {
+    const { cookie, formToken } = await desk.signIn('sam');
+    const form = { formToken, action: 'cancel', reason: 'Because' };
+    const { status } = await desk.call(`/unlocks/${randomUUID()}/actions`, { form, headers: { cookie } });
+    expect(status).toBe(403);
+  });
+
   it('does not include another institution’s requests, which are not found', async () => {
     const { cookie } = await desk.signIn('sam');
     const { status, text } = await desk.call(`/unlocks/${randomUUID()}`, { headers: { cookie } });
