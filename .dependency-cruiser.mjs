@@ -27,6 +27,12 @@ const rooms = [
     mayAsTypes: ['^src/outbound/'],
   },
   { room: 'tracing', path: '^src/tracing/', may: [], mayAsTypes: ['^src/temporal/tracing\\.ts$', '^workflows/traced\\.ts$'] },
+  {
+    room: 'web',
+    path: '^src/web/',
+    may: ['^src/domain/', '^src/http/', '^src/package-folder\\.ts$'],
+    mayAsTypes: ['^src/audit/desk-sessions\\.ts$', '^src/outbound/'],
+  },
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },
   { room: 'sandbox', path: '^src/sandbox/', may: ['^src/domain/'] },
   { room: 'local', path: '^src/local/', may: ['^src/domain/'] },
@@ -87,7 +93,7 @@ export default {
     {
       name: 'upstream-and-audit-know-no-temporal',
       severity: 'error',
-      from: { path: '^src/(upstream|webhooks|audit|http|metrics|sandbox)/' },
+      from: { path: '^src/(upstream|webhooks|audit|http|web|metrics|sandbox)/' },
       to: { path: temporalPackages },
     },
     {

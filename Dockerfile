@@ -32,6 +32,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY prisma/migrations prisma/migrations
 COPY evidence evidence
+COPY assets assets
 COPY deploy/health-check.mjs deploy/health-check.mjs
 # A volume that is mounted here becomes the user's.
 RUN install -d -o 1000 -g 1000 /var/lib/latchkey/checkpoints

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { exchangeOf, readBody, sendJson, type Exchange } from '../src/sandbox/exchange.js';
 import { createIssuer } from '../src/sandbox/issuer.js';
 import { createIssuerEndpoints } from '../src/sandbox/issuer-endpoints.js';
+import { createLogin } from '../src/sandbox/issuer-login.js';
 import { bankAccount } from './bank-account.js';
 
 // A program of its own: a bank that answers in 3 ms, whose customers are all locked until they are unlocked, and an issuer of tokens.
@@ -58,7 +59,8 @@ function answerOf(exchange: Exchange): Answer {
 let url = '';
 const issuerUrl = () => `${url}/issuer`;
 const issuer = await createIssuer({ issuerUrl, audience: bankAccount.audience, institutionId: bankAccount.institutionId });
-const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl });
+const login = createLogin({ issuer, issuerUrl, tokenSeconds: 300 });
+const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl, login });
 
 async function answer(exchange: Exchange): Promise<void> {
   const { request, response, path } = exchange;

@@ -86,6 +86,7 @@ const dependents: readonly (readonly [keyof Settings, keyof Settings])[] = [
   ['UPSTREAM_CLIENT_CERT_FILE', 'UPSTREAM_CLIENT_KEY_FILE'],
   ['UPSTREAM_CLIENT_KEY_FILE', 'UPSTREAM_CLIENT_CERT_FILE'],
   ['AUTH_JWKS_URL', 'AUTH_ISSUER'],
+  ['OIDC_CLIENT_SECRET', 'OIDC_CLIENT_ID'],
   ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'],
   ['TEMPORAL_WORKER_BUILD_ID', 'TEMPORAL_DEPLOYMENT_NAME'],
 ];
@@ -145,6 +146,11 @@ export function loadConfig(environment: Environment, part: Part, userId: number 
   const publishes = part === 'sealer' || part === 'up';
   if (production && publishes && !has('AUDIT_PUBLISH_DIR') && !has('AUDIT_PUBLISH_URL')) {
     faults.push('AUDIT_PUBLISH_DIR or AUDIT_PUBLISH_URL is required in production: a checkpoint must stand outside the database');
+  }
+  if (production && has('OIDC_CLIENT_ID') && (part === 'api' || part === 'up')) {
+    if (!has('PUBLIC_URL')) faults.push('PUBLIC_URL is required in production with OIDC_CLIENT_ID: the issuer leads people back to it');
+    // Without TLS a session could be read on the way; whatever stands before the API ends it.
+    else if (given.PUBLIC_URL?.startsWith('https:') !== true) faults.push('PUBLIC_URL must be https in production');
   }
   if (has('INSTITUTIONS_FILE')) {
     // Each of them may bring its own; what is missing is told with it.

@@ -137,6 +137,8 @@ export interface AuditLog {
   eventsOf(correlationId: string, institutionId: string): Promise<Story>;
   /** The institution's rows of many correlationIds at once, in order of position. */
   eventsOfAll(correlationIds: readonly string[], institutionId: string): Promise<AuditEvent[]>;
+  /** How many rows the institution has of each; rows are never removed, so a count that has not grown says that nothing is new. */
+  eventCounts(correlationIds: readonly string[], institutionId: string): Promise<ReadonlyMap<string, number>>;
   /** Which of the institutions served here has rows of this unlock request; null: none. */
   holderOf(correlationId: string): Promise<string | null>;
   /** How often a customer was unlocked within the last so many milliseconds, by the database's clock. */
@@ -163,8 +165,9 @@ export interface AuditLog {
 }
 
 /** The same over one institution's connections: its rows are all there are, so that most calls need not name it. */
-export interface InstitutionLog extends Omit<AuditLog, 'eventsOf' | 'eventsOfAll' | 'ping'> {
+export interface InstitutionLog extends Omit<AuditLog, 'eventsOf' | 'eventsOfAll' | 'eventCounts' | 'ping'> {
   eventsOf(correlationId: string): Promise<Story>;
   eventsOfAll(correlationIds: readonly string[]): Promise<AuditEvent[]>;
+  eventCounts(correlationIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   ping(): Promise<void>;
 }

@@ -91,6 +91,7 @@ export function createAuditLogByInstitution({ connections, observer }: Parts): A
     eventsOf: async (correlationId, institutionId) => logOf(institutionId).eventsOf(correlationId),
     eventsOfAll: async (correlationIds, institutionId) => logOf(institutionId).eventsOfAll(correlationIds),
     recentUnlocks: async (customer, windowMs) => logOf(customer.institutionId).recentUnlocks(customer, windowMs),
+    eventCounts: async (correlationIds, institutionId) => logOf(institutionId).eventCounts(correlationIds),
     listRequests: async (page) => logOf(page.filters.institutionId).listRequests(page),
     holderOf: async (correlationId) => (await all((log) => log.holderOf(correlationId))).find((holder) => holder !== null) ?? null,
     endingsOf: async (correlationIds) => (await all((log) => log.endingsOf(correlationIds))).flat(),

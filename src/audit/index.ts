@@ -12,6 +12,7 @@ import { repeated } from './repeat.js';
 
 export type { InstitutionLog } from './audit-log.js';
 export { createPace } from './pace.js';
+export { createDeskSessions } from './desk-sessions.js';
 export { createRateLimitCounts } from './rate-limit-counts.js';
 
 interface AuditLogParts {
@@ -37,6 +38,7 @@ export function createAuditLog({ prisma, observer = silentObserver, listsAtOnce 
     ...observed(writes, observer),
     eventsOf: repeated(reads.eventsOf),
     eventsOfAll: repeated(reads.eventsOfAll),
+    eventCounts: repeated(reads.eventCounts),
     holderOf: repeated(reads.holderOf),
     recentUnlocks: repeated(reads.recentUnlocks),
     ping: repeated(reads.ping),

@@ -6,6 +6,7 @@ import { eventColumns, parseEvents } from './row.js';
 
 const clocked = z.array(z.looseObject({ readAt: z.date(), takesRows: z.boolean(), taken: z.boolean(), id: z.string().nullable() }));
 const tally = z.tuple([z.object({ unlocks: z.int() })]);
+const counts = z.array(z.object({ correlationId: z.string(), events: z.int() }));
 const holders = z.array(z.object({ institutionId: z.string() }));
 
 /** As `correlation_id_is_taken` has them. */
@@ -18,7 +19,7 @@ export function createReads({
   prisma,
 }: {
   readonly prisma: PrismaClient;
-}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'holderOf' | 'recentUnlocks' | 'ping'> {
+}): Pick<InstitutionLog, 'eventsOf' | 'eventsOfAll' | 'eventCounts' | 'holderOf' | 'recentUnlocks' | 'ping'> {
   return {
     eventsOf: async (correlationId) => {
       // All in one round trip; with no row there is still the clock.
@@ -41,6 +42,15 @@ export function createReads({
       if (correlationIds.length === 0) return [];
       const where = { correlationId: { in: [...correlationIds] } };
       return parseEvents(await prisma.auditEvent.findMany({ where, orderBy: { position: 'asc' } }));
+    },
+
+    eventCounts: async (correlationIds) => {
+      const rows = counts.parse(
+        await prisma.$queryRaw`
+          SELECT e.correlation_id AS "correlationId", count(*)::int AS events FROM audit_event e
+          WHERE e.correlation_id = ANY (${[...correlationIds]}::uuid[]) GROUP BY e.correlation_id`,
+      );
+      return new Map(rows.map(({ correlationId, events }) => [correlationId, events]));
     },
 
     holderOf: async (correlationId) => {

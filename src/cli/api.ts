@@ -10,8 +10,10 @@ import { sendQueueBeside, taskQueue } from '../temporal/settings.js';
 import { createUnlockClient } from '../temporal/unlock-client.js';
 import type { LatchkeyWorker } from '../temporal/worker.js';
 import type { Tracing } from '../tracing/index.js';
+import type { DeskParts } from '../web/index.js';
 import { authorityOf } from './authority.js';
 import type { Closers } from './closers.js';
+import { openDesk } from './desk.js';
 import { openGate } from './gate.js';
 import {
   activityTimeoutMs,
@@ -33,6 +35,8 @@ interface ApiParts {
   readonly tracing: Tracing | null;
   /** The worker of the same process; absent where the worker is a process of its own. */
   readonly worker?: Pick<LatchkeyWorker, 'client' | 'polls'>;
+  /** Customers of the sandbox bank, where that is the bank. */
+  readonly tryOut?: DeskParts['tryOut'];
 }
 
 const DEFAULT_PORT = 3000;
@@ -43,7 +47,7 @@ const SILENCE_MARGIN_MS = 30_000;
  * Starts the front door. Postgres, Temporal and the issuer may be away: it answers 503 until they are there.
  * @returns the URL under which it listens
  */
-export async function startApi({ config, log, closers, observer, tracing, worker }: ApiParts): Promise<string> {
+export async function startApi({ config, log, closers, observer, tracing, worker, tryOut = [] }: ApiParts): Promise<string> {
   const audit = openAuditLog({ config, log, closers, observer });
   const review = openAuditReview({ config, log, closers });
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config), tracing?.temporal);
@@ -54,6 +58,8 @@ export async function startApi({ config, log, closers, observer, tracing, worker
     customerRefKey: await customerRefKey(config),
     readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
   });
+  let ownUrl = '';
+  const pages = openDesk({ config, log, closers, publicUrl: () => config.PUBLIC_URL ?? ownUrl, tryOut });
   const draining = new AbortController();
   const shutdown = new AbortController();
   const app = createApp({
@@ -65,6 +71,7 @@ export async function startApi({ config, log, closers, observer, tracing, worker
     readiness: readinessChecks(audit, executions, worker?.polls),
     log,
     observer,
+    pages: pages ?? undefined,
     ...openGate({ config, audit, log, closers, observer }),
     drainSignal: draining.signal,
     shutdownSignal: shutdown.signal,
@@ -72,6 +79,7 @@ export async function startApi({ config, log, closers, observer, tracing, worker
   const silenceMs = Math.max(serverTimes.silenceMs, config.UNLOCK_WAIT_MS + SILENCE_MARGIN_MS);
   const server = createHttpServer(app, { ...serverTimes, silenceMs });
   const port = await listen(server, config);
+  ownUrl = `http://${authorityOf(config.HOST, port)}`;
   closers.add('front door', async () => {
     const { delayMs, drainMs } = stopTimes(config);
     draining.abort();
@@ -79,7 +87,7 @@ export async function startApi({ config, log, closers, observer, tracing, worker
     shutdown.abort();
     await server.close(drainMs);
   });
-  return `http://${authorityOf(config.HOST, port)}`;
+  return ownUrl;
 }
 
 function httpSettings(config: Config, auditVerifiers: readonly string[]): HttpSettings {

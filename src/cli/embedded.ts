@@ -94,7 +94,7 @@ async function embedSandbox({
     UPSTREAM_CLIENT_SECRET: sandbox.clientSecret,
     UPSTREAM_INSTITUTION_ID: sandbox.institutionId,
   };
-  const issuer = { AUTH_ISSUER: sandbox.issuerUrl, AUTH_AUDIENCE: sandbox.audience };
+  const issuer = { AUTH_ISSUER: sandbox.issuerUrl, AUTH_AUDIENCE: sandbox.audience, OIDC_CLIENT_ID: sandbox.deskClientId };
   return { ...(lacksBank(config) ? bank : {}), ...(config.AUTH_ISSUER === undefined ? issuer : {}), sandbox };
 }
 

@@ -33,7 +33,7 @@ export function openGate({
   log,
   closers,
   observer,
-}: GateParts): Required<Pick<AppParts, 'limiter' | 'denials' | 'waits' | 'trustedProxies'>> {
+}: GateParts): Required<Pick<AppParts, 'limiter' | 'denials' | 'waits' | 'streams' | 'trustedProxies'>> {
   const limit = (given: number | undefined, inProduction: number) => (given ?? (config.production ? inProduction : 0)) || null;
   const callerLimit = limit(config.RATE_LIMIT_CALLER_PER_MINUTE, PRODUCTION_CALLER_PER_MINUTE);
   const institutionLimits = new Map(
@@ -49,6 +49,7 @@ export function openGate({
     limiter: unlimited ? undefined : openLimiter(),
     denials,
     waits: createWaits({ max: config.WAITS_MAX, maxPerCaller: config.WAITS_MAX_PER_CALLER }),
+    streams: createWaits({ max: config.STREAMS_MAX, maxPerCaller: config.STREAMS_MAX_PER_CALLER }),
     trustedProxies: config.TRUST_PROXY ?? false,
   };
 

@@ -15,7 +15,7 @@ import type { Config } from '../config.js';
 import { institutionsOf } from '../institutions.js';
 import type { Observer } from '../domain/observer.js';
 import { createAuthenticator, type Authenticator } from '../http/auth.js';
-import { createFetch, type OutboundPolicy } from '../outbound/index.js';
+import { createFetch, type FetchDocument, type OutboundPolicy } from '../outbound/index.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import type { TemporalSettings } from '../temporal/settings.js';
 import type { WorkerVersion } from '../temporal/worker-version.js';
@@ -171,12 +171,17 @@ export function authenticator(config: Config): Authenticator {
     jwksUrl: config.AUTH_JWKS_URL ?? null,
     tokenTyp: config.AUTH_TOKEN_TYP,
     allowedInstitutions: institutionIds(config),
-    fetch: createFetch({
-      policy: { privateHosts: privateHosts(config), ca: null, clientCertificate: null },
-      urls: [AUTH_ISSUER, config.AUTH_JWKS_URL ?? AUTH_ISSUER],
-      timeoutMs: ISSUER_TIMEOUT_MS,
-      bodyLimitBytes: ISSUER_BODY_LIMIT_BYTES,
-    }),
+    fetch: issuerFetch(config, AUTH_ISSUER),
+  });
+}
+
+/** The way to the issuer, and to its keys. */
+export function issuerFetch(config: Config, issuer: string): FetchDocument {
+  return createFetch({
+    policy: { privateHosts: privateHosts(config), ca: null, clientCertificate: null },
+    urls: [issuer, config.AUTH_JWKS_URL ?? issuer],
+    timeoutMs: ISSUER_TIMEOUT_MS,
+    bodyLimitBytes: ISSUER_BODY_LIMIT_BYTES,
   });
 }
 

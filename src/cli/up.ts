@@ -42,7 +42,8 @@ export async function up({ config: given, log, closers, say, signal, tracing }: 
     await embedded.codec?.release();
     await startCodec({ config, closers, port: codecPort, capability: embedded.codec?.capability ?? null });
   }
-  const apiUrl = await startApi({ config, log, closers, observer: worker.observer, tracing, worker });
+  const tryOut = hasOwnBank(embedded) ? demoCustomers : [];
+  const apiUrl = await startApi({ config, log, closers, observer: worker.observer, tracing, worker, tryOut });
   await greet(embedded, { apiUrl, databaseUrl, ownDatabase: given.DATABASE_URL === undefined }, say);
   return { ended: Promise.race([worker.ended, sealer.ended]) };
 }
@@ -92,6 +93,19 @@ function isTemporalAway(error: unknown): boolean {
   return false;
 }
 
+/** Customers of the sandbox bank that show what there is to see. */
+const demoCustomers = [
+  { customerId: 'locked-3', says: 'locked: unlocked at once' },
+  { customerId: 'two-503', says: 'the bank is unwell and answers 503 twice: watch it being tried again' },
+  { customerId: 'on-hold-1', says: 'not locked but on hold: an unlock will not help' },
+  { customerId: 'locked-on-hold-1', says: 'locked and on hold: an unlock alone will not do' },
+  { customerId: 'forbidden-403', says: 'the bank refuses' },
+];
+
+function hasOwnBank({ config, sandbox }: Pick<EmbeddedParts, 'config' | 'sandbox'>): boolean {
+  return sandbox !== null && config.UPSTREAM_BASE_URL === sandbox.bankBaseUrl;
+}
+
 interface Places {
   readonly apiUrl: string;
   readonly databaseUrl: string;
@@ -104,7 +118,7 @@ async function greet(
   { apiUrl, databaseUrl, ownDatabase }: Places,
   say: (line: string) => void,
 ): Promise<void> {
-  const ownBank = sandbox !== null && config.UPSTREAM_BASE_URL === sandbox.bankBaseUrl;
+  const ownBank = sandbox !== null && hasOwnBank({ config, sandbox });
   const ownIssuer = sandbox !== null && config.AUTH_ISSUER === sandbox.issuerUrl;
   const token = ownIssuer ? await sandbox.mintToken({ name: 'Sam Support' }) : null;
   let correlationIds: string[] = [];
@@ -115,6 +129,7 @@ async function greet(
   }
   say('');
   say('Latchkey is up.');
+  if (config.OIDC_CLIENT_ID !== undefined) say(`  unlock a customer  ${config.PUBLIC_URL ?? apiUrl}`);
   say(`  API                ${apiUrl}/docs`);
   if (config.TEMPORAL_UI_URL !== undefined) {
     const workflows = `${config.TEMPORAL_UI_URL}/namespaces/${encodeURIComponent(config.TEMPORAL_NAMESPACE)}/workflows`;
@@ -127,7 +142,7 @@ async function greet(
   if (ownBank) say(`  sandbox bank       ${sandbox.url}/control/calls`);
   if (token !== null) {
     const customer = ownBank ? 'locked-2' : 'CUSTOMER_ID';
-    say('  unlock a customer:');
+    say('  the same by HTTP:');
     say(
       `    curl -i -X PUT '${apiUrl}/v1/customers/${customer}:unlock-user' -H "correlationId: $(uuidgen)" -H 'authorization: Bearer ${token}'`,
     );

@@ -76,6 +76,28 @@ export const unlockSchema = z
   .meta({ id: 'Unlock' });
 export type UnlockAnswer = z.infer<typeof unlockSchema>;
 
+/** One audit event of an unlock request as those read it who may read the request: nothing of where somebody called from. */
+export const unlockEventSchema = z
+  .strictObject({
+    id: guid,
+    occurredAt: time,
+    action: z.enum(auditActions),
+    actor: z.strictObject({ type: z.enum(['user', 'service']), id: z.string(), name: text }).nullable(),
+    reason: text,
+    attempt: whole,
+    result: z.enum(attemptResults).nullable(),
+    httpStatus: whole,
+    upstreamCode: text,
+    upstreamMessage: text,
+    durationMs: z.number().nullable(),
+    lockStatus: z.enum(['locked', 'not_locked', 'unknown']).nullable(),
+    diagnosis: text,
+    outcome: z.enum(outcomes).nullable(),
+    verification: z.enum(verifications).nullable(),
+  })
+  .meta({ id: 'UnlockEvent', description: 'The data of one server-sent event, as JSON' });
+export type UnlockEvent = z.infer<typeof unlockEventSchema>;
+
 const nextCursor = text.meta({ description: 'Where the next page begins; null on the last one' });
 export const unlockPageSchema = z.strictObject({ items: z.array(unlockSchema), nextCursor }).meta({ id: 'UnlockPage' });
 

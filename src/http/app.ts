@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { AuditLog } from '../audit/audit-log.js';
 import { silentObserver, type Observer } from '../domain/observer.js';
@@ -12,7 +12,8 @@ import { auditExportRoutes } from './audit-export.js';
 import { createAuditReaders } from './audit-readers.js';
 import { auditSealRoutes } from './audit-seal.js';
 import type { Authenticator } from './auth.js';
-import { createCallTraces } from './call-traces.js';
+import { createAsk, type Ask } from './ask.js';
+import { createCallTraces, type CallTraces } from './call-traces.js';
 import type { TrustedProxies } from './client-address.js';
 import type { Denials } from './denials.js';
 import { docsRoutes } from './docs.js';
@@ -31,6 +32,8 @@ import type { Route } from './route.js';
 import { answerErrors, createRouter } from './router.js';
 import type { HttpLog, HttpSettings, ReadinessCheck } from './settings.js';
 import { createUnlockDesk } from './unlock-desk.js';
+import { unlockEventRoutes } from './unlock-events.js';
+import { createUnlockWatch } from './unlock-watch.js';
 import { unlockRoutes } from './unlocks.js';
 import { createWaits, type Waits } from './waits.js';
 
@@ -47,10 +50,14 @@ export interface AppParts {
   readonly observer?: Pick<Observer, 'requestAnswered'>;
   /** Absent: callers may send as much as they like. */
   readonly limiter?: RateLimiter | undefined;
+  /** Makes the pages for people, which ask the same routes as every other caller. Absent: there are none. */
+  readonly pages?: MakePages | undefined;
   /** Absent: no refused request is put on record. */
   readonly denials?: Denials;
   /** Absent: any number of answers may be held back at once. */
   readonly waits?: Waits;
+  /** Absent: any number of streams may be open at once. */
+  readonly streams?: Waits;
   /** Absent: no forwarded header is believed. */
   readonly trustedProxies?: TrustedProxies;
   /** Once it is aborted, the front door is not ready and keeps no connections, but still serves. */
@@ -59,11 +66,20 @@ export interface AppParts {
   readonly shutdownSignal?: AbortSignal;
 }
 
+/** Makes the pages, in whatever room they are. */
+export type MakePages = (parts: {
+  readonly ask: Ask;
+  readonly auth: Authenticator;
+  readonly traces: CallTraces;
+  readonly log: HttpLog;
+}) => RequestHandler;
+
 /** The front door; the order of what stands here is the order in which a request meets it. */
 export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: AppParts): Express {
   const draining = AbortSignal.any([drainSignal ?? never(), shutdownSignal]);
   const routes = createRoutes({ ...parts, draining });
-  const { auth, log, observer = silentObserver, limiter = null, denials = null, trustedProxies = false } = parts;
+  const { auth, log, observer = silentObserver, limiter = null, denials = null, trustedProxies = false, pages } = parts;
+  const gate = createGate({ auth, limiter, denials });
   const traces = createCallTraces({ log, observer, draining, shutdownSignal });
   const app = express();
   app.disable('x-powered-by');
@@ -76,7 +92,8 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
     response.set('cache-control', 'no-store');
     next();
   });
-  app.use(createRouter({ routes, gate: createGate({ auth, limiter, denials }), traces }));
+  app.use(createRouter({ routes, gate, traces }));
+  if (pages !== undefined) app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log }));
   app.use(() => {
     throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
@@ -86,13 +103,13 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
 
 const unboundedWaits = createWaits({ max: Infinity, maxPerCaller: Infinity });
 
-interface RouteParts extends Omit<AppParts, 'auth' | 'drainSignal' | 'shutdownSignal'> {
+interface RouteParts extends Omit<AppParts, 'auth' | 'pages' | 'drainSignal' | 'shutdownSignal'> {
   readonly draining: AbortSignal;
 }
 
 /** The table of routes: what is not in it is answered with 404. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { audit, review, executions, settings, readiness, log, draining, waits = unboundedWaits } = parts;
+  const { audit, review, executions, settings, readiness, log, draining, waits = unboundedWaits, streams = unboundedWaits } = parts;
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, waits, log });
   const readers = createAuditReaders({ audit });
@@ -100,6 +117,7 @@ export function createRoutes(parts: RouteParts): Route[] {
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
     ...unlockRoutes({ audit, desk, look, schemas, settings }),
+    ...unlockEventRoutes({ audit, desk, watch: createUnlockWatch({ audit, log }), streams, schemas }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
     ...approvalRoutes({ approvals: createApprovalDesk({ audit, executions, desk }), schemas, settings }),
     ...lockStatusRoutes({ audit, look, schemas }),

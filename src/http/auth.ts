@@ -21,6 +21,8 @@ export type Scope = keyof typeof scopes;
 export interface Caller {
   readonly actor: Omit<Actor, 'onBehalfOf' | 'clientId'> & { readonly clientId: string };
   readonly institutionId: string;
+  /** When the token ends; what outlasts a request must end by then. */
+  readonly expiresAt: Date;
 }
 
 /** Whose token it is that is good but does not allow what was asked for. */
@@ -121,11 +123,11 @@ export function createAuthenticator({
       throw invalidToken('Its claims sub, client_id and name must be plain text of at most 255 characters, exp and iat finite numbers.');
     }
     if ((claims.data.iat ?? 0) > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw invalidToken('It was issued in the future.');
-    const { sub, client_id: clientId, name } = claims.data;
+    const { sub, client_id: clientId, name, exp } = claims.data;
     const actor: Caller['actor'] = { type: sub === clientId ? 'service' : 'user', id: sub, name: name ?? null, clientId };
     const institutionId = allowedInstitutions.find((allowed) => allowed === payload.institution_id) ?? null;
     if (!grantedScopes(payload).has(scope)) throw insufficientScope(scope, { actor, institutionId });
-    if (institutionId !== null) return { actor, institutionId };
+    if (institutionId !== null) return { actor, institutionId, expiresAt: new Date(exp * 1000) };
     throw new ForbiddenProblem(
       'institution_not_served',
       { actor, institutionId },

@@ -55,6 +55,13 @@ export const errorCodes = {
     remedy: 'Have a colleague decide who holds the scope `unlocks:approve`.',
     only: 'others',
   },
+  foreign_form: {
+    httpStatus: 403,
+    title: 'The form did not come from its page',
+    meaning: 'On the pages alone: a form was sent from elsewhere, or from a page of an earlier sign-in. Nothing was done.',
+    remedy: 'Load the page again and send the form once more.',
+    only: 'others',
+  },
   not_found: {
     httpStatus: 404,
     title: 'Nothing is here',
@@ -148,6 +155,13 @@ export const errorCodes = {
     title: 'Too many exports are under way',
     meaning: 'Other exports of your institution are still being taken. Nothing was exported.',
     remedy: 'Wait until one of them has ended, then ask again.',
+    only: 'others',
+  },
+  too_many_streams: {
+    httpStatus: 429,
+    title: 'Too many streams are open',
+    meaning: 'This caller, or all callers of this process together, keep as many streams of events open as it takes. The request goes on.',
+    remedy: 'Close streams that nobody looks at, or read the request now and then instead.',
     only: 'others',
   },
   headers_too_large: {

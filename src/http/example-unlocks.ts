@@ -1,7 +1,7 @@
 import { diagnoseEnding } from '../domain/diagnosis.js';
-import type { UnlockAnswer } from './answer-schemas.js';
-import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, type Example } from './example-errors.js';
-import { unlockPath } from './representation.js';
+import type { UnlockAnswer, UnlockEvent } from './answer-schemas.js';
+import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, EXAMPLE_EVENT_ID, type Example } from './example-errors.js';
+import { eventsPath, unlockPath } from './representation.js';
 
 type Attempt = UnlockAnswer['attempts'][number];
 
@@ -28,7 +28,7 @@ const accepted: UnlockAnswer = {
   nextAttemptAt: null,
   paused: false,
   approval: null,
-  links: { self: unlockPath(EXAMPLE_CORRELATION_ID), events: null, temporal: null },
+  links: { self: unlockPath(EXAMPLE_CORRELATION_ID), events: eventsPath(EXAMPLE_CORRELATION_ID), temporal: null },
 };
 
 function attempt(number: number, at: number, answer: Partial<Attempt>): Attempt {
@@ -189,4 +189,25 @@ export const unlockWishes = {
 /** What the operators' actions may be sent. */
 export const operatorReasons = {
   complete: { summary: 'With a ticket, for the audit log', value: { reason: 'The bank says that it is back', ticket: 'INC-2042' } },
+};
+
+const finished: UnlockEvent = {
+  id: EXAMPLE_EVENT_ID,
+  occurredAt: after(0.32),
+  action: 'customer.unlock.attempt_finished',
+  actor: null,
+  reason: null,
+  attempt: 1,
+  ...unavailable,
+  durationMs: 120,
+  lockStatus: null,
+  diagnosis: null,
+  outcome: null,
+  verification: null,
+};
+
+/** The beginning of a stream of events. */
+export const streamedEvents: Example<string> = {
+  summary: 'An attempt that the bank answered with 503',
+  value: `retry: 1000\n\nid: ${finished.id}\ndata: ${JSON.stringify(finished)}\n\n: still here\n\n`,
 };

@@ -20,6 +20,11 @@ export function unlockPath(correlationId: string): string {
   return `/v1/unlocks/${correlationId}`;
 }
 
+/** Where its audit events come as they happen. */
+export function eventsPath(correlationId: string): string {
+  return `${unlockPath(correlationId)}/events`;
+}
+
 type LinkSettings = Pick<HttpSettings, 'temporalUiUrl' | 'namespace'>;
 
 /**
@@ -50,7 +55,11 @@ export function represent({ record, request, execution }: UnlockView, links: Lin
     nextAttemptAt: completed === null ? (execution?.pending?.nextAttemptAt?.toISOString() ?? null) : null,
     paused: completed === null ? execution && (execution.pending?.paused ?? false) : false,
     approval: record.approval && representApproval(record.approval, completed),
-    links: { self: unlockPath(origin.correlationId), events: null, temporal: temporalLink(origin.correlationId, links) },
+    links: {
+      self: unlockPath(origin.correlationId),
+      events: eventsPath(origin.correlationId),
+      temporal: temporalLink(origin.correlationId, links),
+    },
   };
 }
 

@@ -79,6 +79,7 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
     requestPath: z.strictObject({ correlationId: aRequest }),
     requiredHeaders: z.object({ correlationId: aRequest }),
     optionalHeaders: z.object({ correlationId: maybeCorrelationId }),
+    eventsHeaders: z.object({ 'last-event-id': filter(correlationId, 'The `id` of the last event that was read: those after it follow') }),
     noQuery: z.strictObject({}),
     /** Of every institution that is served. */
     unlockBody: allRules(rules).every(({ reasonRequired }) => reasonRequired) ? withReason : anyUnlock,

@@ -25,7 +25,7 @@ export function createRouter({ routes, gate, traces }: RouterParts): Router {
     router[route.method](pathPattern(route.path), async (request: Request, response: Response) => {
       const answer = await serve(route, request, response);
       // A stream reads on while it is sent.
-      await traces.of(request).span.within(() => send(response, answer));
+      await traces.of(request).span.within(() => sendAnswer(response, answer));
     });
   }
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -86,7 +86,8 @@ function textParameters(params: object): Record<string, string> {
   return Object.fromEntries(texts);
 }
 
-async function send(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
+/** Sends what a resource answers. */
+export async function sendAnswer(response: Response, { httpStatus, headers = {}, body, file, stream }: Answer): Promise<void> {
   response.status(httpStatus).set(headers);
   if (stream !== undefined) return sendStream(response, stream);
   // `send` answers 304 to a reader who has this very file already.

@@ -1,7 +1,7 @@
 import { exchange } from './exchange.js';
 import { createOutbound, type OutboundPolicy } from './outbound.js';
 
-/** What of `fetch` is needed to read a document. */
+/** What of `fetch` is needed to read a document, or to send a form for one. */
 export type FetchDocument = (url: string | URL, init: RequestInit) => Promise<Response>;
 
 interface FetchParts {
@@ -14,16 +14,17 @@ interface FetchParts {
 }
 
 /**
- * `fetch` for documents, over the one way out: a GET with the given headers, no redirect followed.
+ * `fetch` for documents, over the one way out: a GET, or a POST of a form, with the given headers; no redirect followed.
  * @returns a function that throws TypeError where there is no answer, or none that could be read to its end
  */
 export function createFetch({ policy, urls, timeoutMs, bodyLimitBytes }: FetchParts): FetchDocument {
   const dispatcher = createOutbound({ policy, urls, connectTimeoutMs: timeoutMs });
-  return async (url, { headers, signal }) => {
+  return async (url, { method, headers, body, signal }) => {
     const got = await exchange({
       dispatcher,
       url: new URL(url),
-      method: 'GET',
+      method: method === 'POST' ? 'POST' : 'GET',
+      ...(body instanceof URLSearchParams && { body: body.toString() }),
       headers: Object.fromEntries(new Headers(headers).entries()),
       timeoutMs,
       bodyLimitBytes,

@@ -13,6 +13,7 @@ import { exchangeOf, sendJson } from './exchange.js';
 import type { Handler } from './exchange.js';
 import { createIssuer } from './issuer.js';
 import type { Issuer } from './issuer.js';
+import { createLogin, DESK_CLIENT_ID } from './issuer-login.js';
 import { createIssuerEndpoints } from './issuer-endpoints.js';
 import { openJournal } from './journal.js';
 import type { CustomerSetup } from './script.js';
@@ -45,6 +46,8 @@ export interface SandboxOptions {
   readonly audience?: string;
   /** How long a token of the bank is good (default 3600). */
   readonly tokenTtlSeconds?: number;
+  /** How long an access token of somebody who signed in is good (default 300). */
+  readonly deskTokenSeconds?: number;
   /** A file where customers and calls are kept beyond the end of the process, however it ends; tokens are not. */
   readonly journalFile?: string;
 }
@@ -60,6 +63,8 @@ export interface Sandbox extends Pick<Issuer, 'mintToken' | 'rotateKey'> {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly audience: string;
+  /** The client by which people sign in; it has no secret. */
+  readonly deskClientId: string;
   /** The bank's customers: set a state and script, look at them, put them back. */
   readonly customers: Customers;
   /** The bank's log of every call, oldest first. */
@@ -84,6 +89,7 @@ export async function createSandbox({
   previousClientSecret,
   audience = 'latchkey',
   tokenTtlSeconds = 3600,
+  deskTokenSeconds = 300,
   journalFile,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const closing = new AbortController();
@@ -103,7 +109,8 @@ export async function createSandbox({
   const account = { institutionId, clientId, clientSecret, previousClientSecret };
   const bank = createBank({ account, customers, tokens, calls, closing: closing.signal, log });
   const control = createControl({ customers, tokens, calls });
-  const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl });
+  const login = createLogin({ issuer, issuerUrl, tokenSeconds: deskTokenSeconds });
+  const issuerEndpoints = createIssuerEndpoints({ issuer, issuerUrl, login });
   const welcome: Handler = async ({ response }) =>
     sendJson(response, 200, { bank: `${url}${BANK_PATH}`, issuer: issuerUrl(), control: `${url}/control` });
   const handlerOf = (path: string): Handler => {
@@ -140,6 +147,7 @@ export async function createSandbox({
     issuerUrl: issuerUrl(),
     ...account,
     audience,
+    deskClientId: DESK_CLIENT_ID,
     customers,
     calls: calls.list,
     clearCalls: calls.clear,

@@ -3,11 +3,22 @@ import { basicCredentials, BodyTooLargeError, header, readBody, sendJson } from 
 import type { Exchange, Handler } from './exchange.js';
 import { CALLER_CLIENT_ID, CALLER_TOKEN_SECONDS, callerScopes } from './issuer.js';
 import type { Issuer } from './issuer.js';
+import { DESK_CLIENT_ID } from './issuer-login.js';
+import type { LoginEndpoints } from './issuer-login.js';
+import { people } from './people.js';
 
 // RFC 8414 puts the well-known part before the issuer's path, OpenID Connect after it; both spellings answer.
 const DISCOVERY = new Set(
   ['openid-configuration', 'oauth-authorization-server'].flatMap((name) => [`/issuer/.well-known/${name}`, `/.well-known/${name}/issuer`]),
 );
+
+const methods: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/issuer/jwks', ['GET']],
+  ['/issuer/token', ['POST']],
+  ['/issuer/authorize', ['GET', 'POST']],
+  ['/issuer/revoke', ['POST']],
+  ['/issuer/end-session', ['GET']],
+]);
 
 const FORM_LIMIT_BYTES = 16 * 1024;
 const text = z.string().min(1).max(200);
@@ -22,11 +33,27 @@ const formSchema = z.object({
   institution_id: text.optional(),
 });
 
-/** Discovery, keys and the token endpoint of the sandbox's issuer. */
-export function createIssuerEndpoints({ issuer, issuerUrl }: { readonly issuer: Issuer; readonly issuerUrl: () => string }): Handler {
+interface IssuerEndpointsParts {
+  readonly issuer: Issuer;
+  readonly issuerUrl: () => string;
+  readonly login: LoginEndpoints;
+}
+
+/** Discovery, keys, the login of people and the token endpoint of the sandbox's issuer. */
+export function createIssuerEndpoints({ issuer, issuerUrl, login }: IssuerEndpointsParts): Handler {
   const refuse = ({ response }: Exchange, httpStatus: number, error: string, description: string): void => {
     const challenge = httpStatus === 401 ? { 'www-authenticate': 'Basic realm="latchkey sandbox"' } : {};
     sendJson(response, httpStatus, { error, error_description: description }, challenge);
+  };
+
+  const desk = async (exchange: Exchange, form: URLSearchParams): Promise<void> => {
+    const grantType = form.get('grant_type');
+    if (grantType !== 'authorization_code' && grantType !== 'refresh_token') {
+      return refuse(exchange, 400, 'unsupported_grant_type', `${DESK_CLIENT_ID} is for people: authorization_code or refresh_token`);
+    }
+    const grant = await (grantType === 'refresh_token' ? login.refresh(form) : login.redeem(form));
+    if (grant.kind === 'refused') return refuse(exchange, 400, 'invalid_grant', grant.description);
+    sendJson(exchange.response, 200, grant.body);
   };
 
   const token = async (exchange: Exchange): Promise<void> => {
@@ -36,6 +63,7 @@ export function createIssuerEndpoints({ issuer, issuerUrl }: { readonly issuer: 
     }
     const form = new URLSearchParams(await readBody(request, FORM_LIMIT_BYTES));
     if (new Set(form.keys()).size !== form.size) return refuse(exchange, 400, 'invalid_request', 'a parameter is given twice');
+    if (form.get('client_id') === DESK_CLIENT_ID) return desk(exchange, form);
     if (form.get('grant_type') !== 'client_credentials') {
       return refuse(exchange, 400, 'unsupported_grant_type', 'grant_type must be client_credentials');
     }
@@ -59,14 +87,18 @@ export function createIssuerEndpoints({ issuer, issuerUrl }: { readonly issuer: 
   };
 
   return async (exchange) => {
-    const { response, method, path } = exchange;
-    const wanted = path === '/issuer/token' ? 'POST' : DISCOVERY.has(path) || path === '/issuer/jwks' ? 'GET' : null;
-    if (wanted === null) return sendJson(response, 404, { error: 'not_found' });
-    if (method !== wanted) return sendJson(response, 405, { error: 'method_not_allowed' }, { allow: wanted });
+    const { request, response, method, path } = exchange;
+    const wanted = DISCOVERY.has(path) ? ['GET'] : methods.get(path);
+    if (wanted === undefined) return sendJson(response, 404, { error: 'not_found' });
+    if (!wanted.includes(method)) return sendJson(response, 405, { error: 'method_not_allowed' }, { allow: wanted.join(', ') });
     if (path === '/issuer/jwks') return sendJson(response, 200, issuer.jwks());
-    if (path !== '/issuer/token') return sendJson(response, 200, metadata(issuerUrl()));
+    if (DISCOVERY.has(path)) return sendJson(response, 200, metadata(issuerUrl()));
+    if (path === '/issuer/end-session') return login.endSession(exchange);
     try {
-      await token(exchange);
+      if (path === '/issuer/authorize') return await login.authorize(exchange);
+      if (path === '/issuer/token') return await token(exchange);
+      login.revoke(new URLSearchParams(await readBody(request, FORM_LIMIT_BYTES)));
+      sendJson(response, 200, {});
     } catch (error) {
       if (!(error instanceof BodyTooLargeError)) throw error;
       refuse(exchange, 413, 'invalid_request', error.message);
@@ -79,11 +111,16 @@ function metadata(issuerUrl: string): object {
     issuer: issuerUrl,
     token_endpoint: `${issuerUrl}/token`,
     jwks_uri: `${issuerUrl}/jwks`,
-    grant_types_supported: ['client_credentials'],
-    response_types_supported: [],
+    authorization_endpoint: `${issuerUrl}/authorize`,
+    revocation_endpoint: `${issuerUrl}/revoke`,
+    end_session_endpoint: `${issuerUrl}/end-session`,
+    grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token'],
+    response_types_supported: ['code'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
     token_endpoint_auth_methods_supported: ['none', 'client_secret_basic'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],
-    scopes_supported: callerScopes,
+    scopes_supported: [...new Set(['openid', 'profile', ...callerScopes, ...people.flatMap(({ scopes }) => scopes)])],
   };
 }

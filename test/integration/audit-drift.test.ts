@@ -30,6 +30,7 @@ describe('schema.prisma', () => {
     ['audit_event', 31, 7],
     ['upstream_pace', 2, 1],
     ['rate_limit_count', 3, 1],
+    ['desk_session', 6, 2],
     ['audit_tree', 4, 2],
     ['audit_leaf', 4, 2],
     ['audit_node', 4, 1],

@@ -200,6 +200,8 @@ describe('the audit log of several institutions', () => {
       expect(await audit.eventsOf(correlationId, other)).toMatchObject({ events: [], takenElsewhere: true, takesRows: true });
       expect(await audit.eventsOfAll([correlationId], own)).toHaveLength(4);
       expect(await audit.eventsOfAll([correlationId], other)).toEqual([]);
+      expect(await audit.eventCounts([correlationId], own)).toEqual(new Map([[correlationId, 4]]));
+      expect(await audit.eventCounts([correlationId], other)).toEqual(new Map());
       expect(await audit.holderOf(correlationId)).toBe(own);
       expect(await audit.endingsOf([correlationId])).toEqual([{ correlationId, outcome: 'unlocked', attempts: 1 }]);
     }

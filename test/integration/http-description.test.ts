@@ -34,6 +34,7 @@ describe('/openapi.json', () => {
       'put /v1/customers/{customerId}:unlock-user': ['institution-users:write'],
       'post /v1/unlocks': ['institution-users:write'],
       'get /v1/unlocks': ['institution-users:read'],
+      'get /v1/unlocks/{correlationId}/events': ['institution-users:read'],
       'get /v1/unlocks/{correlationId}': ['institution-users:read'],
       'post /v1/unlocks/{correlationId}:cancel': ['unlocks:operate'],
       'post /v1/unlocks/{correlationId}:retry-now': ['unlocks:operate'],

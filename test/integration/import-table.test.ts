@@ -28,6 +28,8 @@ const offenders: Readonly<Record<string, readonly [room: string, text: string]>>
   'http-imports-types-only': ['src/http', "import { target } from '../outbound/target.js'; target;"],
   'tracing-imports-only-its-table': ['src/tracing', "import '../audit/target.js';"],
   'tracing-imports-types-only': ['src/tracing', "import { target } from '../temporal/tracing.js'; target;"],
+  'web-imports-only-its-table': ['src/web', "import '../audit/target.js';"],
+  'web-imports-types-only': ['src/web', "import { target } from '../outbound/target.js'; target;"],
   'metrics-imports-only-its-table': ['src/metrics', "import '../audit/target.js';"],
   'sandbox-imports-only-its-table': ['src/sandbox', "import '../audit/target.js';"],
   'evidence-imports-only-its-table': ['src/evidence', "import '../audit/target.js';"],

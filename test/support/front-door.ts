@@ -87,6 +87,7 @@ export function closedRooms() {
     claimAttempt: refuse('claimAttempt'),
     eventsOf: refuse('eventsOf'),
     eventsOfAll: refuse('eventsOfAll'),
+    eventCounts: refuse('eventCounts'),
     holderOf: refuse('holderOf'),
     recentUnlocks: refuse('recentUnlocks'),
     listRequests: refuse('listRequests'),

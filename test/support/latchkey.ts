@@ -4,10 +4,11 @@ import pg from 'pg';
 import { createActivities, type ActivityParts, type ReconcilerSettings } from '../../activities/index.js';
 import { connectInstitutions, createAuditLogByInstitution, createAuditReviewByInstitution } from '../../src/audit/by-institution.js';
 import type { AuditLog } from '../../src/audit/audit-log.js';
-import { createPace } from '../../src/audit/index.js';
+import { connectAudit } from '../../src/audit/connection.js';
+import { createDeskSessions, createPace } from '../../src/audit/index.js';
 import { createApp } from '../../src/http/app.js';
 import { createAuthenticator } from '../../src/http/auth.js';
-import type { Denials } from '../../src/http/denials.js';
+import { createDenials, type Denials } from '../../src/http/denials.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { HttpSettings } from '../../src/http/settings.js';
 import type { Waits } from '../../src/http/waits.js';
@@ -23,6 +24,7 @@ import { startWorker, type LatchkeyWorker } from '../../src/temporal/worker.js';
 import type { WorkerVersion } from '../../src/temporal/worker-version.js';
 import { createUpstreamByInstitution } from '../../src/upstream/by-institution.js';
 import type { UpstreamSettings } from '../../src/upstream/index.js';
+import { createDesk } from '../../src/web/index.js';
 import { createWebhooks, type WebhookSettings } from '../../src/webhooks/index.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { testTemporal, uniqueTaskQueue } from './temporal.js';
@@ -79,6 +81,9 @@ interface Wishes {
   readonly waits?: Waits;
   /** How refused requests go on record; without it they do not. */
   readonly denials?: (audit: AuditLog) => Denials;
+  readonly streams?: Waits;
+  /** With the pages for people; times in milliseconds. */
+  readonly desk?: { readonly idleMs?: number; readonly maxMs?: number; readonly tokenSeconds?: number };
   /** A secret that the bank still takes besides its own. */
   readonly previousClientSecret?: string;
   /** The API's, and each worker's that is told of no others. */
@@ -129,9 +134,10 @@ export async function openLatchkey(wishes: Wishes = {}) {
   const { address, workflowBundle } = testTemporal();
   const namespace = wishes.forProcesses === true ? `test-${randomUUID()}` : testTemporal().namespace;
   const database = wishes.database ?? (await createTestDatabase());
-  const sandbox = await createSandbox(
-    wishes.previousClientSecret === undefined ? {} : { previousClientSecret: wishes.previousClientSecret },
-  );
+  const sandbox = await createSandbox({
+    ...(wishes.previousClientSecret !== undefined && { previousClientSecret: wishes.previousClientSecret }),
+    ...(wishes.desk?.tokenSeconds !== undefined && { deskTokenSeconds: wishes.desk.tokenSeconds }),
+  });
   const otherSandboxes = await Promise.all((wishes.others ?? []).map((institutionId) => createSandbox(bankOf(institutionId))));
   const sandboxes = [sandbox, ...otherSandboxes];
   const institutionIds = sandboxes.map(({ institutionId }) => institutionId);
@@ -224,7 +230,27 @@ export async function openLatchkey(wishes: Wishes = {}) {
     ...wishes.settings,
     budget: { ...settings.budget, ...wishes.budget },
   };
+  const deskDatabase = connectAudit({ databaseUrl: apiDatabaseUrl, role: 'latchkey_app', poolSize: 2 });
+  const pages =
+    wishes.desk &&
+    createDesk({
+      issuer: sandbox.issuerUrl,
+      clientId: sandbox.deskClientId,
+      clientSecret: null,
+      scopes: 'openid profile institution-users:read institution-users:write unlocks:operate unlocks:approve audit:read',
+      publicUrl: () => url,
+      secure: false,
+      store: createDeskSessions({ prisma: deskDatabase.prisma, idleMs: wishes.desk.idleMs ?? 900_000 }),
+      sessionMaxMs: wishes.desk.maxMs ?? 36_000_000,
+      fetch: issuerFetch(sandbox.issuerUrl),
+      tryOut: [{ customerId: 'locked-3', says: 'locked' }],
+    });
+  const usualDenials = wishes.desk && createDenials({ audit: auditLog, observer, log: { info: note, warn: note, error: note } });
+  const denials = wishes.denials?.(auditLog) ?? usualDenials;
+  let url = '';
   const app = createApp({
+    pages,
+    ...(denials && { denials }),
     audit: auditLog,
     review,
     executions,
@@ -243,11 +269,11 @@ export async function openLatchkey(wishes: Wishes = {}) {
     ],
     log: { info: note, warn: note, error: note },
     ...(wishes.waits !== undefined && { waits: wishes.waits }),
-    ...(wishes.denials !== undefined && { denials: wishes.denials(auditLog) }),
+    ...(wishes.streams !== undefined && { streams: wishes.streams }),
     shutdownSignal: shutdown.signal,
   });
   const server = createHttpServer(app);
-  const url = `http://127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
+  url = `http://127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined);
   const usualToken = await sandbox.mintToken();
@@ -299,14 +325,17 @@ export async function openLatchkey(wishes: Wishes = {}) {
     puts(correlationId: string) {
       return sandbox.calls().filter((each) => each.endpoint === 'unlock' && each.correlationId === correlationId);
     },
+    /** As at a stop: waiting answers come at once. */
+    shutDown: () => shutdown.abort(),
     async close() {
       shutdown.abort();
       await server.close(5_000);
+      await denials?.close();
       await Promise.all(workers.map((worker) => worker.stop()));
       await temporal.close();
       await upstream.close();
       await webhooks.close();
-      await Promise.all([apiAudit.close(), reviewAudit.close(), workerAudit.close()]);
+      await Promise.all([apiAudit.close(), reviewAudit.close(), workerAudit.close(), deskDatabase.close()]);
       await pool.end();
       await Promise.all(sandboxes.map((each) => each.close()));
       if (wishes.database === undefined) await database.drop();

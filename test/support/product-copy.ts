@@ -20,7 +20,7 @@ export function copyProduct(): ProductCopy {
   buildProduct();
   const directory = mkdtempSync(join(tmpdir(), 'latchkey-product-'));
   chmodSync(directory, 0o755);
-  for (const path of ['package.json', 'dist', 'prisma/migrations', 'evidence', 'deploy/health-check.mjs']) {
+  for (const path of ['package.json', 'dist', 'prisma/migrations', 'evidence', 'assets', 'deploy/health-check.mjs']) {
     cpSync(join(root, path), join(directory, path), { recursive: true });
   }
   for (const path of leftOut) rmSync(join(directory, path), { recursive: true });

@@ -61,10 +61,12 @@ describe('a good token', () => {
     expect(await enter(await signToken(key, { name: 'Ann Agent' }))).toEqual({
       actor: { type: 'user', id: 'agent-7', name: 'Ann Agent', clientId: 'desk' },
       institutionId: 'bank-one',
+      expiresAt: expect.any(Date),
     });
     expect(await enter(await signToken(key, { sub: 'desk', name: null, institution_id: 'bank-two' }))).toEqual({
       actor: { type: 'service', id: 'desk', name: null, clientId: 'desk' },
       institutionId: 'bank-two',
+      expiresAt: expect.any(Date),
     });
   });
 

@@ -101,7 +101,7 @@ describe('an unlock request as callers read it', () => {
       paused: false,
       links: {
         self: `/v1/unlocks/${correlationId}`,
-        events: null,
+        events: `/v1/unlocks/${correlationId}/events`,
         temporal: `http://127.0.0.1:8233/namespaces/default/workflows/unlock-${correlationId}`,
       },
     });

@@ -22,6 +22,9 @@ const values: Readonly<Record<string, string>> = {
   SEAL_DATABASE_URL: 'postgres://sealer:pw@db.example/latchkey',
   LATCHKEY_TOKEN: 'a-token',
   TEMPORAL_API_KEY: 'api-key',
+  PUBLIC_URL: 'https://desk.example',
+  OIDC_CLIENT_ID: 'latchkey-desk',
+  OIDC_CLIENT_SECRET: 'desk-secret',
 };
 const without = (name: string): Record<string, string> => Object.fromEntries(Object.entries(values).filter(([each]) => each !== name));
 const asFile = (name: string, path: string): Record<string, string> => ({ ...without(name), [fileTwin(name)]: path });

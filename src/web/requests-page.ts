@@ -1,0 +1,131 @@
+import { unlockPageSchema, type UnlockAnswer } from '../http/answer-schemas.js';
+import { outcomes } from '../domain/outcome.js';
+import { html, type Html } from './html.js';
+import type { Page, PersonalVisit, Reply } from './page.js';
+import { timeOf } from './times.js';
+import { actorWords, outcomeTone, outcomeWords } from './words.js';
+
+/** What the address may say. Not the customer: an id has no business in an address, and the search shows a customer's requests. */
+type Filters = Readonly<Record<'state' | 'outcome' | 'actor' | 'from' | 'to' | 'cursor', string>>;
+
+const REFRESH_MS = 10_000;
+const DAY_MS = 86_400_000;
+const PAGE_SIZE = '50';
+
+/** The institution's unlock requests, newest first, as the address filters them. */
+export function requestsPages(): Page[] {
+  async function list({ search, ask }: PersonalVisit): Promise<Reply> {
+    const given = new URLSearchParams(search);
+    const of = (name: string): string => given.get(name)?.trim() ?? '';
+    const filters: Filters = {
+      state: of('state'),
+      outcome: of('outcome'),
+      actor: of('actor'),
+      from: of('from'),
+      to: of('to'),
+      cursor: of('cursor'),
+    };
+    const { body } = await ask({ method: 'get', route: '/v1/unlocks', search: asked(filters) });
+    const { items, nextCursor } = unlockPageSchema.parse(body);
+    return { kind: 'page', title: 'Requests', main: listMain(filters, items, nextCursor) };
+  }
+
+  return [{ method: 'get', path: '/unlocks', access: 'institution-users:read', handle: list }];
+}
+
+/** The same for the API: whole days of UTC, the last one included. */
+function asked({ from, to, ...filters }: Filters): string {
+  const query = new URLSearchParams({ limit: PAGE_SIZE });
+  for (const [name, value] of Object.entries(filters)) if (value !== '') query.set(name, value);
+  if (from !== '') query.set('from', startOf(from, 0));
+  if (to !== '') query.set('to', startOf(to, DAY_MS));
+  return query.toString();
+}
+
+/** What is no day goes on as it is, for the API to say so. */
+function startOf(day: string, laterMs: number): string {
+  const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
+  return Number.isNaN(time) ? day : new Date(time + laterMs).toISOString();
+}
+
+function addressWith(filters: Filters): string {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
+  return query.size === 0 ? '/unlocks' : `/unlocks?${query.toString()}`;
+}
+
+function listMain(filters: Filters, items: readonly UnlockAnswer[], nextCursor: string | null): Html {
+  const isFirst = filters.cursor === '';
+  const older = nextCursor !== null && addressWith({ ...filters, cursor: nextCursor });
+  return html`<h1>Requests</h1>
+    ${filterForm(filters)}
+    <p class="sr" role="status" id="said"></p>
+    <div id="live" data-state="${isFirst ? 'running' : 'completed'}" data-every="${REFRESH_MS}" data-now="${new Date().toISOString()}">
+      ${
+        items.length === 0
+          ? html`<p>No request is like this.</p>`
+          : html`<div class="wide" tabindex="0" role="region" aria-label="Requests">
+              <table data-rows>
+                <thead>
+                  <tr>
+                    <th scope="col">Asked</th>
+                    <th scope="col">Customer</th>
+                    <th scope="col">How it stands</th>
+                    <th scope="col">Attempts</th>
+                    <th scope="col">By</th>
+                    <th scope="col">Reason</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  ${items.map(row)}
+                </tbody>
+              </table>
+            </div>`
+      }
+    </div>
+    <p>
+      ${!isFirst && html`<a href="${addressWith({ ...filters, cursor: '' })}">Newest</a> `}${older !== false && html`<a rel="next" href="${older}">Older</a>`}
+    </p>`;
+}
+
+function row({ correlationId, customerId, requestedAt, requestedBy, outcome, attempts, reason, ticket }: UnlockAnswer): Html {
+  return html`<tr>
+    <td><a id="row-${correlationId}" href="/unlocks/${correlationId}">${timeOf(requestedAt)}</a></td>
+    <td><code>${customerId}</code></td>
+    <td class="${outcome === null ? 'plain' : outcomeTone[outcome]}">${outcome === null ? 'Under way' : outcomeWords[outcome]}</td>
+    <td>${attempts.length}</td>
+    <td>${actorWords(requestedBy)}</td>
+    <td>${reason}${ticket !== null && ` [${ticket}]`}</td>
+  </tr>`;
+}
+
+function filterForm({ state, outcome, actor, from, to }: Filters): Html {
+  const option = (value: string, label: string, chosen: string): Html =>
+    html`<option value="${value}" ${value === chosen && html`selected`}>${label}</option>`;
+  return html`<form class="filters" method="get" action="/unlocks">
+    <div>
+      <label for="state">State</label>
+      <select id="state" name="state">
+        ${option('', 'Any', state)}${option('running', 'Under way', state)}${option('completed', 'Ended', state)}
+      </select>
+    </div>
+    <div>
+      <label for="outcome">Outcome</label>
+      <select id="outcome" name="outcome">
+        ${option('', 'Any', outcome)}${outcomes.map((each) => option(each, outcomeWords[each], outcome))}
+      </select>
+    </div>
+    <div>
+      <label for="actor">Asked by (account)</label>
+      <input id="actor" name="actor" value="${actor}" autocomplete="off" />
+    </div>
+    <div>
+      <label for="from">From (UTC)</label>
+      <input id="from" name="from" type="date" value="${from}" />
+    </div>
+    <div>
+      <label for="to">To (UTC)</label>
+      <input id="to" name="to" type="date" value="${to}" />
+    </div>
+    <div><button>Show</button> <a href="/unlocks">All</a></div>
+  </form>`;
+}
