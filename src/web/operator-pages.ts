@@ -43,7 +43,9 @@ export function operatorPages(): Page[] {
 export function operatorButtons({ paused, nextAttemptAt }: UnlockAnswer): Html {
   const actions: OperatorAction[] =
     paused === true ? ['resume', 'cancel'] : [...(nextAttemptAt === null ? [] : ['retry-now' as const]), 'pause', 'cancel'];
+  // The form's first button is what Enter would press in a field: none of these is meant by that.
   return html`<p class="actions">
+    <button form="${FORM}" disabled hidden>Choose a button</button>
     ${actions.map((action) => html`<button class="quiet" id="act-${action}" form="${FORM}" name="action" value="${action}">${labels[action]}</button> `)}
   </p>`;
 }

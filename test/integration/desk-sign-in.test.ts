@@ -125,6 +125,27 @@ describe('a form', () => {
   });
 });
 
+describe('the log', () => {
+  it('tells of pages by their pattern: no customer, no secret, no code', async () => {
+    const { wayBack, attempt, wish } = await desk.beginSignIn('sam');
+    const back = await desk.call(wayBack, { headers: { cookie: attempt } });
+    const cookie = back.cookies.map((each) => each.split(';')[0]).join('; ');
+    const formToken = /name="formToken" value="([^"]+)"/.exec((await desk.call('/', { headers: { cookie } })).text)?.[1] ?? '';
+    await desk.call('/customers', { form: { customerId: 'locked-10', formToken }, headers: { cookie } });
+    // Its code is used: the issuer refuses, and that is told.
+    await desk.call(wayBack, { headers: { cookie: attempt } });
+    const log = JSON.stringify(house.logLines);
+    expect(log).toContain('"route":"/customers"');
+    expect(log).toContain('"reason":"invalid_grant"');
+    const code = new URL(wayBack).searchParams.get('code') ?? '';
+    const secret = /latchkey-session=([\w-]{43})/.exec(cookie)?.[1] ?? '';
+    for (const each of ['locked-10', code, secret, formToken, wish.state ?? '', wish.nonce ?? '', attempt.replace(/^.*?=/, '')]) {
+      expect(each.length).toBeGreaterThan(5);
+      expect(log).not.toContain(each);
+    }
+  });
+});
+
 describe('what a person may not do', () => {
   it('is not shown, and is refused and put on record where it is tried all the same', async () => {
     const { cookie, formToken } = await desk.signIn('carl');

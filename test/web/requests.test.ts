@@ -111,6 +111,7 @@ describe('a request that goes on', () => {
     expect(await page.getByRole('link', { name: 'Temporal UI' }).getAttribute('href')).toContain(`/workflows/unlock-${correlationId}`);
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByLabel('Reason').fill('The bank asked for quiet');
+    await page.keyboard.press('Enter');
     await screenshot(page, 'desk-steering');
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByText('An operator keeps the next attempt back.').first().waitFor();
