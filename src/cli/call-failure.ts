@@ -69,6 +69,14 @@ interface Refusal {
   readonly scope: Scope;
 }
 
+/** What stands in LATCHKEY_TOKEN could not even be sent. */
+export function noToken(scope: Scope): CallFailure {
+  return new CallFailure('what LATCHKEY_TOKEN holds is no token: it has white space or characters that no token has', {
+    kind: 'token_refused',
+    advice: tokenAdvice(scope),
+  });
+}
+
 /** The front door's own words on why not, and what to do about it. */
 export function refusal({ httpStatus, problem, retryAfterMs, scope }: Refusal): CallFailure {
   const { title, detail, code, errors = [], correlationId } = problem;
@@ -125,13 +133,17 @@ function tokenAdvice(scope: Scope): string[] {
 const TOKEN_SOURCE = "Your issuer's operators give it; with the sandbox of npm start: export LATCHKEY_TOKEN=$(npx latchkey token)";
 
 const NEVER_ARRIVED =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|.*(CERT|SIGNED|SIGNATURE|TLS|SSL).*)$/;
+  /^(bad port|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|.*(CERT|SIGNED|SIGNATURE|TLS|SSL).*)$/;
+
+const BAD_PORT = 'bad port';
 
 /** Never the message: what fetch has against a header quotes it. */
 function codeOf(error: unknown): string | null {
   for (let each: unknown = error; each instanceof Error; each = each.cause) {
     if ('code' in each && typeof each.code === 'string') return each.code;
     if (each.name === 'TimeoutError') return 'timed out';
+    // Ports that fetch calls nobody on.
+    if (each.message === BAD_PORT) return BAD_PORT;
   }
   return null;
 }

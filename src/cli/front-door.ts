@@ -3,7 +3,7 @@ import type { Config } from '../config.js';
 import { parseRetryAfter } from '../domain/retry-after.js';
 import type { Scope } from '../http/auth.js';
 import { problemSchema } from '../http/problem.js';
-import { CallFailure, noAnswer, refusal, strangeAnswer } from './call-failure.js';
+import { CallFailure, noAnswer, noToken, refusal, strangeAnswer } from './call-failure.js';
 
 interface OpenCall {
   /** With its query, from the root. */
@@ -50,11 +50,7 @@ export function createFrontDoor({ config: { LATCHKEY_URL, LATCHKEY_TOKEN = '' },
 
   async function open({ path, scope, method = 'GET', body, headers = {}, signal }: OpenCall): Promise<Response> {
     // fetch would complain of it in words that quote it.
-    if (!/^[\x21-\x7e]+$/.test(LATCHKEY_TOKEN)) {
-      throw new CallFailure('what LATCHKEY_TOKEN holds is no token: it has white space or characters that no token has', {
-        kind: 'token_refused',
-      });
-    }
+    if (!/^[\x21-\x7e]+$/.test(LATCHKEY_TOKEN)) throw noToken(scope);
     const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(new URL(path, origin), {
       method,

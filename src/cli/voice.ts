@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 
-type Format = Parameters<typeof styleText>[0];
+type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** What a command says, and where. */
 export interface Voice {
@@ -9,7 +9,7 @@ export interface Voice {
   /** What is said beside it: to stderr. */
   readonly note: (line: string) => void;
   /** Colours what goes to stdout, if that is a terminal that is to have colours (NO_COLOR). */
-  readonly paint: (format: Format, text: string) => string;
+  readonly paint: (formats: Format | readonly Format[], text: string) => string;
   /** A line that the next one takes the place of; nothing where nobody watches. */
   readonly passing: (line: string) => void;
 }
@@ -37,7 +37,9 @@ export function createVoice({ stdout, stderr }: Streams): Voice {
       clear();
       stderr.write(`latchkey: ${line}\n`);
     },
-    paint: (format, text) => styleText(format, text, { stream: stdout, validateStream: true }),
+    // One at a time: given several, Node 20 colours also what is no terminal.
+    paint: (formats, text) =>
+      [formats].flat().reduce((painted, format) => styleText(format, painted, { stream: stdout, validateStream: true }), text),
     passing(line) {
       if (!stderr.isTTY) return;
       clear();
