@@ -21,6 +21,7 @@ import { untilToldToStop } from './signals.js';
 import { addStatusCommand } from './status.js';
 import { addSteeringCommands } from './steering.js';
 import { stopWithin } from './stopping.js';
+import { addTokenCommand } from './token.js';
 import { addUnlockCommand } from './unlock.js';
 import { up } from './up.js';
 import { installRuntime, startWorkerPart } from './worker.js';
@@ -84,7 +85,7 @@ const program = new Command('latchkey')
   .description('A durable, audited front door for unlocking bank customers. Settings come from the environment; .env is read.')
   .addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work; 130 or 143 where a second signal ended it at once.',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work; commands for people have more (docs/cli.md); 130 or 143 where a second signal ended it at once.',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
@@ -179,6 +180,7 @@ program
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
 
+addTokenCommand({ program, settingsOf, say });
 addUnlockCommand({ program, settingsOf });
 addStatusCommand({ program, settingsOf });
 addSteeringCommands({ program, settingsOf });

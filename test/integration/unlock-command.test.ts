@@ -240,3 +240,13 @@ describe('what a command has to complain of', () => {
     expect([without.code, without.stderr]).toEqual([78, expect.stringContaining('LATCHKEY_TOKEN is required')]);
   });
 });
+
+describe('latchkey token', () => {
+  it('prints a token of the sandbox that the front door takes', async () => {
+    const settings = { AUTH_ISSUER: latchkey.sandbox.issuerUrl };
+    const { code, stdout } = await startCommand(['token', '--sub', 'lea', '--name', 'Lea Lead'], settings).ended();
+    expect([code, (await latchkey.call('/v1/unlocks', { token: stdout.trim() })).status]).toEqual([0, 200]);
+    const away = await startCommand(['token'], { AUTH_ISSUER: 'http://127.0.0.1:1/issuer' }).ended();
+    expect([away.code, away.stderr]).toEqual([69, expect.stringMatching(/no sandbox answers at .*npm start/)]);
+  });
+});
