@@ -92,8 +92,8 @@ describe('latchkey audit list', () => {
   it('gives programs all that is on record, a line each, over pages where there are many', async () => {
     const customer = randomUUID();
     await latchkey.sql(
-      `insert into audit_event (id, occurred_at, action, correlation_id, institution_id, customer_id, actor_type, actor_id, metadata)
-       select gen_random_uuid(), now(), 'customer.lock_status.viewed', gen_random_uuid(), $1, $2, 'user', 'ann', '{}' from generate_series(1, 250)`,
+      `insert into audit_event (id, occurred_at, action, correlation_id, institution_id, customer_id, actor_type, actor_id, lock_status, metadata)
+       select gen_random_uuid(), now(), 'customer.lock_status.viewed', gen_random_uuid(), $1, $2, 'user', 'ann', 'locked', '{}' from generate_series(1, 250)`,
       [latchkey.sandbox.institutionId, customer],
     );
     const mine = ['audit', 'list', '--json', '--customer-id', customer];

@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createVoice } from '../../src/cli/voice.js';
 
 function stream(isTTY: boolean): NodeJS.WriteStream {
@@ -7,20 +8,21 @@ function stream(isTTY: boolean): NodeJS.WriteStream {
 }
 
 const written = (from: NodeJS.WriteStream): string => (from as unknown as PassThrough).read()?.toString() ?? '';
-const { NO_COLOR } = process.env;
-afterEach(() => {
-  delete process.env.NO_COLOR;
-  if (NO_COLOR !== undefined) process.env.NO_COLOR = NO_COLOR;
-});
-
 describe('the voice of a command', () => {
   it('has colours on a terminal alone, and none where NO_COLOR is set', () => {
-    delete process.env.NO_COLOR;
-    const onTerminal = createVoice({ stdout: stream(true), stderr: stream(true) });
-    expect(onTerminal.paint(['bold', 'green'], 'done')).toBe('\u001b[32m\u001b[1mdone\u001b[22m\u001b[39m');
-    expect(createVoice({ stdout: stream(false), stderr: stream(true) }).paint(['bold', 'green'], 'done')).toBe('done');
-    process.env.NO_COLOR = '1';
-    expect(onTerminal.paint(['bold', 'green'], 'done')).toBe('done');
+    // In a process of its own: what Node itself reads of the environment no test here can change.
+    const painted = (isTTY: boolean, environment: Readonly<Record<string, string>>): string => {
+      const script = `
+        const { PassThrough } = await import('node:stream');
+        const { createVoice } = await import('./src/cli/voice.ts');
+        const stdout = Object.assign(new PassThrough(), { isTTY: ${isTTY} });
+        process.stdout.write(createVoice({ stdout, stderr: stdout }).paint(['bold', 'green'], 'done'));`;
+      const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', ...environment };
+      return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8', env }).stdout;
+    };
+    expect(painted(true, {})).toBe('\u001b[32m\u001b[1mdone\u001b[22m\u001b[39m');
+    expect(painted(true, { NO_COLOR: '1' })).toBe('done');
+    expect(painted(false, {})).toBe('done');
   });
 
   it('takes a passing line away before the next one, and never lets it wrap', () => {
