@@ -14,8 +14,10 @@ describe('the voice of a command', () => {
     const painted = (isTTY: boolean, environment: Readonly<Record<string, string>>): string => {
       const script = `
         const { PassThrough } = await import('node:stream');
+        const { WriteStream } = await import('node:tty');
         const { createVoice } = await import('./src/cli/voice.ts');
-        const stdout = Object.assign(new PassThrough(), { isTTY: ${isTTY} });
+        const { getColorDepth } = WriteStream.prototype;
+        const stdout = Object.assign(new PassThrough(), { isTTY: ${isTTY}, getColorDepth });
         process.stdout.write(createVoice({ stdout, stderr: stdout }).paint(['bold', 'green'], 'done'));`;
       const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', ...environment };
       return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8', env }).stdout;
