@@ -209,6 +209,7 @@ function isNamedAsFile(name: keyof Settings, set: Environment): boolean {
 
 function because(name: keyof Settings, part: Part, production: boolean): string {
   if (neededWithBank.includes(name) && part !== 'api') return ' with UPSTREAM_BASE_URL';
+  if (part === 'caller') return ' by commands that call the front door: an access token of its issuer (docs/cli.md says how to get one)';
   if (required[part].includes(name)) return ` for latchkey ${part}`;
   return production ? ' in production' : '';
 }

@@ -5,6 +5,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Config } from '../config.js';
+import { createFrontDoor } from './front-door.js';
 import { countingLine } from './progress.js';
 
 interface FetchParts {
@@ -17,9 +18,6 @@ interface FetchParts {
   readonly stderr: NodeJS.WriteStream;
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:3000';
-
-const problem = z.object({ title: z.string(), detail: z.string(), code: z.string() });
 const manifest = z.object({ state: z.string(), rows: z.number(), sealedRows: z.number().nullable(), sha256: z.string().nullable() });
 
 /**
@@ -27,7 +25,8 @@ const manifest = z.object({ state: z.string(), rows: z.number(), sealedRows: z.n
  * @throws where the front door refuses, breaks off, or the file is not the one that it recorded
  */
 export async function fetchAuditFile({ config, path, out, say, stderr }: FetchParts): Promise<void> {
-  const response = await call(config, `/v1/audit/${path}`);
+  const door = createFrontDoor({ config, forTerminal: true });
+  const response = await door.open({ path: `/v1/audit/${path}`, scope: 'audit:read' });
   if (response.body === null) throw new Error('the front door sent no file');
   const file = out ?? nameIn(response.headers.get('content-disposition'));
   const draft = `${file}.part`;
@@ -45,7 +44,7 @@ export async function fetchAuditFile({ config, path, out, say, stderr }: FetchPa
     // Never over a file that is there: an export is evidence.
     await pipeline(Readable.from(response.body), counted, createWriteStream(draft, { flags: 'wx', mode: 0o600 }));
     const [, place = ''] = /<(\/v1\/audit\/exports\/[^>]+)>/.exec(response.headers.get('link') ?? '') ?? [];
-    const { rows, sealedRows, sha256 } = manifest.parse(await (await call(config, place)).json());
+    const { rows, sealedRows, sha256 } = await door.ask({ path: place, scope: 'audit:read', answer: manifest });
     if (sha256 !== digest.digest('hex'))
       throw new Error(`what came is not the file that the front door has on record: its SHA-256 differs`);
     await keep(draft, file);
@@ -58,20 +57,6 @@ export async function fetchAuditFile({ config, path, out, say, stderr }: FetchPa
     progress.clear();
   }
   say(said);
-}
-
-async function call({ LATCHKEY_URL, LATCHKEY_TOKEN }: Config, path: string): Promise<Response> {
-  const url = new URL(path, LATCHKEY_URL ?? DEFAULT_URL);
-  const response = await fetch(url, { headers: { authorization: `Bearer ${LATCHKEY_TOKEN ?? ''}` }, redirect: 'error' }).catch(
-    (error: unknown) => {
-      throw new Error(`${url.origin} does not answer: is LATCHKEY_URL right?`, { cause: error });
-    },
-  );
-  if (response.ok) return response;
-  const told = problem.safeParse(await response.json().catch(() => null));
-  throw new Error(
-    told.success ? `${told.data.title}. ${told.data.detail} (${told.data.code})` : `${url.origin} answers ${response.status}`,
-  );
 }
 
 /** Unlike a rename a link never takes the place of what is there. */

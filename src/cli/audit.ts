@@ -10,7 +10,10 @@ import { NoteError, readVerifier, verifierKey, type NoteSigner } from '../proof/
 import { pathOfOrigin } from '../publication/index.js';
 import { createDirectoryPublication } from '../publication/directory.js';
 import { fetchAuditFile } from './audit-fetch.js';
+import { listAuditEvents } from './audit-list.js';
 import { verifyByHand, verifyExitCodes, type VerifyOptions } from './audit-verify.js';
+import { ending, exitCodeHelp } from './exit-codes.js';
+import { callerHelp, countArgument, kebab } from './people.js';
 import { auditSigner, publishDirectory, trustedVerifierKeys } from './sealer.js';
 
 interface AuditCommandParts {
@@ -18,6 +21,8 @@ interface AuditCommandParts {
   readonly settingsOf: (part: Part) => Config;
   readonly say: (line: string) => void;
 }
+
+const filters = ['correlationId', 'customerId', 'action', 'result', 'outcome', 'httpStatus', 'actor', 'from', 'to'] as const;
 
 /** Adds `latchkey audit …`: what is read of the audit log and done about its seal by hand. */
 export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts): void {
@@ -43,14 +48,28 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
       process.exitCode = await verifyByHand({ config: settingsOf('audit'), options, say, stderr: process.stderr });
     });
 
-  const filters = ['correlationId', 'customerId', 'action', 'result', 'outcome', 'httpStatus', 'actor', 'from', 'to'] as const;
+  const listing = audit
+    .command('list')
+    .description('shows the newest audit events of your institution; each page that is read is recorded')
+    .option('--limit <number>', `how many at most (default: ${USUAL_LIMIT})`, countArgument)
+    .option('--all', 'all that there are')
+    .option('--json', 'NDJSON, with all that the audit log has of each event');
+  for (const name of filters) listing.option(`--${kebab(name)} <value>`, `only with this ${name}, as in GET /v1/audit/events`);
+  listing
+    .addHelpText('after', `${callerHelp('audit:read')}\n\nExit codes: 0 told, ${exitCodeHelp.calling}.`)
+    .action(
+      ending(async ({ limit = USUAL_LIMIT, all = false, json = false, ...given }: ListOptions) =>
+        listAuditEvents({ config: settingsOf('caller'), filters: given, limit: all ? null : limit, json }),
+      ),
+    );
+
   const exporting = audit
     .command('export')
     .description('takes the audit events of your institution from the front door as one file; that is recorded')
     .requiredOption('--format <csv|ndjson>', 'CSV for spreadsheets, NDJSON for programs')
     .option('--out <file>', 'where to write it (default: the name that the front door gives it)');
   for (const name of filters) exporting.option(`--${kebab(name)} <value>`, `only with this ${name}, as in GET /v1/audit/events`);
-  exporting.addHelpText('after', CALLER_HELP).action(async (options: Readonly<Record<string, string | undefined>>) => {
+  exporting.addHelpText('after', callerHelp('audit:read')).action(async (options: Readonly<Record<string, string | undefined>>) => {
     const query = new URLSearchParams({ format: options.format ?? '' });
     for (const name of filters) if (options[name] !== undefined) query.set(name, options[name]);
     await fetchAuditFile({
@@ -66,7 +85,7 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     .command('evidence <correlationId>')
     .description('takes the evidence on one unlock request: a zip that anybody can verify with Node alone; that is recorded')
     .option('--out <file>', 'where to write it (default: evidence-<correlationId>.zip)')
-    .addHelpText('after', CALLER_HELP)
+    .addHelpText('after', callerHelp('audit:read'))
     .action(async (correlationId: string, { out }: { out?: string }) => {
       const path = `unlocks/${encodeURIComponent(correlationId)}/evidence`;
       await fetchAuditFile({ config: settingsOf('caller'), path, out: out ?? null, say, stderr: process.stderr });
@@ -82,10 +101,13 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     });
 }
 
-const CALLER_HELP =
-  '\nLATCHKEY_URL says where the front door is (http://127.0.0.1:3000), LATCHKEY_TOKEN or LATCHKEY_TOKEN_FILE is a token with the scope audit:read.';
+interface ListOptions extends Partial<Record<(typeof filters)[number], string>> {
+  readonly limit?: number;
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
 
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const USUAL_LIMIT = 50;
 
 function isSignedBy(signer: NoteSigner, note: string): boolean {
   try {

@@ -12,14 +12,19 @@ import { startApi } from './api.js';
 import { addAuditCommands } from './audit.js';
 import { startCodec } from './codec.js';
 import { createClosers, type Closers } from './closers.js';
+import { CommandFailure } from './exit-codes.js';
 import { createLogger } from './logger.js';
 import { startMonitoring } from './monitoring.js';
 import { temporalSettings, workerVersion } from './parts.js';
 import { createRedaction, secretsOf } from './redaction.js';
 import { startSealerPart } from './sealer.js';
 import { untilToldToStop } from './signals.js';
+import { addStatusCommand } from './status.js';
+import { addSteeringCommands } from './steering.js';
 import { stopWithin } from './stopping.js';
 import { openTracing } from './tracing.js';
+import { addTokenCommand } from './token.js';
+import { addUnlockCommand } from './unlock.js';
 import { up } from './up.js';
 import { installRuntime, startWorkerPart } from './worker.js';
 
@@ -90,7 +95,7 @@ const program = new Command('latchkey')
   .description('A durable, audited front door for unlocking bank customers. Settings come from the environment; .env is read.')
   .addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work; 130 or 143 where a second signal ended it at once.',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 settings that cannot work; commands for people have more (docs/cli.md); 130 or 143 where a second signal ended it at once.',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
@@ -185,6 +190,10 @@ program
     say(applied.length === 0 ? 'the database is up to date' : `applied ${applied.length} migration(s)`);
   });
 
+addTokenCommand({ program, settingsOf, say });
+addUnlockCommand({ program, settingsOf });
+addStatusCommand({ program, settingsOf });
+addSteeringCommands({ program, settingsOf });
 addAuditCommands({ program, settingsOf, say });
 
 const temporal = program.command('temporal').description('works on the Temporal server');
@@ -220,10 +229,15 @@ async function withTemporal(config: Config, work: (temporal: TemporalClient) => 
   }
 }
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandFailure) return error.exitCode;
+  return error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILED;
+}
+
 if (existsSync('.env')) process.loadEnvFile('.env');
 try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`latchkey: ${redact(error instanceof Error ? error.message : String(error))}\n`);
-  process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAILED);
+  process.exit(exitCodeOf(error));
 }

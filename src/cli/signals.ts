@@ -17,10 +17,32 @@ export function untilToldToStop(onSecond: () => void): Promise<NodeJS.Signals> {
         resolve(signal);
       } else if (performance.now() - firstMs >= PASSED_ON_TWICE_MS) {
         onSecond();
-        process.exit(ENDED_BY_SIGNAL + constants.signals[signal]);
+        process.exit(signalExitCode(signal));
       }
     };
     process.on('SIGINT', heard);
     process.on('SIGTERM', heard);
   });
+}
+
+/** What a process ends with that a signal ended. */
+export function signalExitCode(signal: NodeJS.Signals): number {
+  return ENDED_BY_SIGNAL + constants.signals[signal];
+}
+
+/** A signal stops the watching: what is watched goes on. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** What the command ends with once it was told to stop. */
+  readonly exitCode: () => number;
+}
+
+export function untilInterrupted(): Interruption {
+  const stopping = new AbortController();
+  let told: NodeJS.Signals = 'SIGINT';
+  void untilToldToStop(() => undefined).then((signal) => {
+    told = signal;
+    stopping.abort();
+  });
+  return { signal: stopping.signal, exitCode: () => signalExitCode(told) };
 }
