@@ -5,11 +5,9 @@ import type { Config } from '../config.js';
 import { openCheckpoint } from '../proof/checkpoint.js';
 import { readVerifier } from '../proof/signed-note.js';
 import { readPublished, type PublishedFile } from '../publication/directory.js';
+import { verifyExitCodes } from './exit-codes.js';
 import { progressBar } from './progress.js';
 import { publishDirectory, trustedVerifierKeys } from './sealer.js';
-
-/** What `latchkey audit verify` ends with; 1 and 2 are those of every command. */
-export const verifyExitCodes = { intact: 0, falsified: 3, notVouchedFor: 4 } as const;
 
 export interface VerifyOptions {
   readonly checkpoints?: readonly string[];

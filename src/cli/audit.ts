@@ -1,20 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { connectAudit } from '../audit/connection.js';
-import { continueLog } from '../audit/continue-log.js';
 import type { Config, Part } from '../config.js';
-import { openCheckpoint, signCheckpoint } from '../proof/checkpoint.js';
-import { signContinuation, type LogEnd } from '../proof/continuation.js';
-import { NoteError, readVerifier, verifierKey, type NoteSigner } from '../proof/signed-note.js';
-import { pathOfOrigin } from '../publication/index.js';
-import { createDirectoryPublication } from '../publication/directory.js';
-import { fetchAuditFile } from './audit-fetch.js';
-import { listAuditEvents } from './audit-list.js';
-import { verifyByHand, verifyExitCodes, type VerifyOptions } from './audit-verify.js';
-import { ending, exitCodeHelp } from './exit-codes.js';
+import type { VerifyOptions } from './audit-verify.js';
+import { ending, exitCodeHelp, verifyExitCodes } from './exit-codes.js';
 import { callerHelp, countArgument, kebab } from './people.js';
-import { auditSigner, publishDirectory, trustedVerifierKeys } from './sealer.js';
+
+// What a command needs beyond its own description is loaded once it runs: the others start quicker for that.
 
 interface AuditCommandParts {
   readonly program: Command;
@@ -31,7 +21,11 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
   audit
     .command('key')
     .description('prints the public key of AUDIT_SIGNING_KEY: what AUDIT_VERIFIERS and an examiner are given')
-    .action(async () => say(verifierKey(await auditSigner(settingsOf('key')))));
+    .action(async () => {
+      const { auditSigner } = await import('./sealer.js');
+      const { verifierKey } = await import('../proof/signed-note.js');
+      say(verifierKey(await auditSigner(settingsOf('key'))));
+    });
 
   audit
     .command('verify')
@@ -45,6 +39,7 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
       `\nExit codes: ${verifyExitCodes.intact} intact, 1 could not verify, 2 wrong usage, ${verifyExitCodes.falsified} falsified, ${verifyExitCodes.notVouchedFor} nothing wrong, but no checkpoint from outside the database vouches for it.`,
     )
     .action(async (options: VerifyOptions) => {
+      const { verifyByHand } = await import('./audit-verify.js');
       process.exitCode = await verifyByHand({ config: settingsOf('audit'), options, say, stderr: process.stderr });
     });
 
@@ -55,13 +50,12 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     .option('--all', 'all that there are')
     .option('--json', 'NDJSON, with all that the audit log has of each event');
   for (const name of filters) listing.option(`--${kebab(name)} <value>`, `only with this ${name}, as in GET /v1/audit/events`);
-  listing
-    .addHelpText('after', `${callerHelp('audit:read')}\n\nExit codes: 0 told, ${exitCodeHelp.calling}.`)
-    .action(
-      ending(async ({ limit = USUAL_LIMIT, all = false, json = false, ...given }: ListOptions) =>
-        listAuditEvents({ config: settingsOf('caller'), filters: given, limit: all ? null : limit, json }),
-      ),
-    );
+  listing.addHelpText('after', `${callerHelp('audit:read')}\n\nExit codes: 0 told, ${exitCodeHelp.calling}.`).action(
+    ending(async ({ limit = USUAL_LIMIT, all = false, json = false, ...given }: ListOptions) => {
+      const { listAuditEvents } = await import('./audit-list.js');
+      return listAuditEvents({ config: settingsOf('caller'), filters: given, limit: all ? null : limit, json });
+    }),
+  );
 
   const exporting = audit
     .command('export')
@@ -72,6 +66,7 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
   exporting.addHelpText('after', callerHelp('audit:read')).action(async (options: Readonly<Record<string, string | undefined>>) => {
     const query = new URLSearchParams({ format: options.format ?? '' });
     for (const name of filters) if (options[name] !== undefined) query.set(name, options[name]);
+    const { fetchAuditFile } = await import('./audit-fetch.js');
     await fetchAuditFile({
       config: settingsOf('caller'),
       path: `export?${query.toString()}`,
@@ -88,6 +83,7 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     .addHelpText('after', callerHelp('audit:read'))
     .action(async (correlationId: string, { out }: { out?: string }) => {
       const path = `unlocks/${encodeURIComponent(correlationId)}/evidence`;
+      const { fetchAuditFile } = await import('./audit-fetch.js');
       await fetchAuditFile({ config: settingsOf('caller'), path, out: out ?? null, say, stderr: process.stderr });
     });
 
@@ -97,6 +93,7 @@ export function addAuditCommands({ program, settingsOf, say }: AuditCommandParts
     .requiredOption('--reason <text>', 'why, in one line; it is signed and kept')
     .option('--published <file>', 'the newest checkpoint that was published before the restore (default: in AUDIT_PUBLISH_DIR)')
     .action(async ({ reason, published }: { reason: string; published?: string }) => {
+      const { continueByHand } = await import('./audit-continue.js');
       await continueByHand({ config: settingsOf('continue'), reason, published: published ?? null, say });
     });
 }
@@ -108,71 +105,3 @@ interface ListOptions extends Partial<Record<(typeof filters)[number], string>> 
 }
 
 const USUAL_LIMIT = 50;
-
-function isSignedBy(signer: NoteSigner, note: string): boolean {
-  try {
-    openCheckpoint(note, [readVerifier(verifierKey(signer))]);
-    return true;
-  } catch (error) {
-    if (error instanceof NoteError) return false;
-    throw error;
-  }
-}
-
-interface Continuing {
-  readonly config: Config;
-  readonly reason: string;
-  readonly published: string | null;
-  readonly say: (line: string) => void;
-}
-
-const LONG_MS = 600_000;
-
-async function continueByHand({ config, reason, published, say }: Continuing): Promise<void> {
-  const signer = await auditSigner(config);
-  const trusted = [...(await trustedVerifierKeys(config)), verifierKey(signer)].map(readVerifier);
-  const directory = publishDirectory(config);
-  const databaseUrl = config.MIGRATE_DATABASE_URL ?? config.DATABASE_URL;
-  if (databaseUrl === undefined) throw new TypeError('MIGRATE_DATABASE_URL is not set');
-  const noteOf = async (origin: string): Promise<string | null> => {
-    if (published !== null) return readFile(published, 'utf8');
-    return directory === undefined ? null : createDirectoryPublication(directory).newest(origin);
-  };
-  const { prisma, close } = connectAudit({ databaseUrl, role: null, poolSize: 1, statementTimeoutMs: LONG_MS });
-  try {
-    const newest = await prisma.auditTree.findFirst({ orderBy: { id: 'desc' } });
-    const note = newest === null ? null : await noteOf(newest.origin);
-    const end: (LogEnd & { readonly origin: string }) | null = note === null ? null : openCheckpoint(note, trusted);
-    if (newest !== null && end !== null && end.origin !== newest.origin) {
-      throw new Error(`the checkpoint given is of ${end.origin}, and the log in this database is ${newest.origin}`);
-    }
-    // A later checkpoint by another key stands already: one of a smaller tree by this key would make that other one look misused.
-    const mayVouch = ({ size }: { readonly size: number }): boolean =>
-      note === null || end === null || end.size <= size || isSignedBy(signer, note);
-    let link = '';
-    const { restored, rows } = await continueLog({
-      prisma,
-      link: (old) => {
-        const origin = `${config.AUDIT_LOG_ORIGIN}/${old.treeId + 2}`;
-        link = signContinuation({ origin, continues: old.origin, published: end, restored: old, reason }, signer);
-        return { origin, note: link, checkpoint: mayVouch(old) ? signCheckpoint(old, signer) : null };
-      },
-    });
-    const [origin = ''] = link.split('\n');
-    if (directory !== undefined) say(`the link stands in ${await publishLink(directory, origin, link)} too`);
-    say(`${origin} continues ${restored.origin}, which ends at ${restored.size} leaves, and begins with ${rows} rows that had none`);
-    if (end !== null && end.size > restored.size)
-      say(`${end.size - restored.size} rows that were published are lost: docs/audit.md says what to do`);
-    say('');
-    say(link);
-  } finally {
-    await close();
-  }
-}
-
-async function publishLink(directory: string, origin: string, link: string): Promise<string> {
-  const path = join(directory, pathOfOrigin(origin), 'continues.note');
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, link, { flag: 'wx' });
-  return path;
-}

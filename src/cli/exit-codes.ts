@@ -7,6 +7,9 @@ export const outcomeExitCodes: Readonly<Record<Outcome, number>> = { unlocked: 0
 /** Beyond the outcomes, in the numbers of sysexits.h where it has one. */
 export const exitCodes = { done: 0, wrong: 1, usage: 2, away: 69, stillRunning: 75, tokenRefused: 77 } as const;
 
+/** What `latchkey audit verify` ends with, besides. */
+export const verifyExitCodes = { intact: 0, falsified: 3, notVouchedFor: 4 } as const;
+
 const ofFailures: Readonly<Record<FailureKind, number>> = {
   away: exitCodes.away,
   lost: exitCodes.away,

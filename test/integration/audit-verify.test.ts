@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { verifyExitCodes } from '../../src/cli/audit-verify.js';
+import { verifyExitCodes } from '../../src/cli/exit-codes.js';
 import { connectAudit } from '../../src/audit/connection.js';
 import { continueLog } from '../../src/audit/continue-log.js';
 import { verifyInTransaction } from '../../src/audit/verify.js';
