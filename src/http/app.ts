@@ -72,6 +72,8 @@ export type MakePages = (parts: {
   readonly auth: Authenticator;
   readonly traces: CallTraces;
   readonly log: HttpLog;
+  /** Whose signature under the audit log is trusted, as `readVerifier` takes them. */
+  readonly auditVerifiers: readonly string[];
 }) => RequestHandler;
 
 /** The front door; the order of what stands here is the order in which a request meets it. */
@@ -93,7 +95,10 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
     next();
   });
   app.use(createRouter({ routes, gate, traces }));
-  if (pages !== undefined) app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log }));
+  if (pages !== undefined) {
+    const { auditVerifiers } = parts.settings;
+    app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log, auditVerifiers }));
+  }
   app.use(() => {
     throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
