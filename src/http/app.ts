@@ -11,6 +11,7 @@ import { evidenceRoutes } from './audit-evidence.js';
 import { auditExportRoutes } from './audit-export.js';
 import { createAuditReaders } from './audit-readers.js';
 import { auditSealRoutes } from './audit-seal.js';
+import { auditSummaryRoutes } from './audit-summary.js';
 import type { Authenticator } from './auth.js';
 import { createAsk, type Ask } from './ask.js';
 import { createCallTraces, type CallTraces } from './call-traces.js';
@@ -127,6 +128,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...approvalRoutes({ approvals: createApprovalDesk({ audit, executions, desk }), schemas, settings }),
     ...lockStatusRoutes({ audit, look, schemas }),
     ...auditEventRoutes({ review, readers, schemas }),
+    ...auditSummaryRoutes({ review, readers, schemas }),
     ...auditExportRoutes({ review, readers, schemas, log }),
     ...evidenceRoutes({ review, executions, readers, schemas, settings }),
     ...auditSealRoutes({ review, schemas }),

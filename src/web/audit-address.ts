@@ -1,8 +1,9 @@
 import { dayStart } from './times.js';
 
 /** What the address may say. Not the customer: an id has no business in an address, and the search shows a customer's requests. */
-export const auditFilterNames = ['correlationId', 'action', 'result', 'outcome', 'httpStatus', 'actor', 'from', 'to'] as const;
-export type AuditFilters = Readonly<Record<(typeof auditFilterNames)[number], string>>;
+export type AuditFilters = Readonly<
+  Record<'correlationId' | 'action' | 'result' | 'outcome' | 'httpStatus' | 'attempt' | 'actor' | 'from' | 'to', string>
+>;
 
 export interface AuditAddress {
   readonly filters: AuditFilters;
@@ -22,6 +23,7 @@ export function readAuditAddress(search: string): AuditAddress {
       result: of('result'),
       outcome: of('outcome'),
       httpStatus: of('httpStatus'),
+      attempt: of('attempt'),
       actor: of('actor'),
       from: of('from'),
       to: of('to'),
@@ -41,6 +43,12 @@ export function auditAddress({ filters = {}, cursor = '', columns = [] }: AuditW
 /** The address of all rows that filters let through, as a file. */
 export function exportAddress(format: 'csv' | 'ndjson', filters: AuditFilters): string {
   return `/audit/export?${queryOf({ format, ...filters }).toString()}`;
+}
+
+/** The address of what these rows come to. */
+export function chartsAddress(filters: AuditFilters): string {
+  const query = queryOf(filters);
+  return query.size === 0 ? '/audit/charts' : `/audit/charts?${query.toString()}`;
 }
 
 /** The same for the API: whole days of UTC, the last one included. */

@@ -33,7 +33,7 @@ export function viewLinks({ filters, columns }: AuditAddress): Html {
 
 /** Filters and columns; sent, they are the address. */
 export function auditFilterForm({ filters, columns }: AuditAddress): Html {
-  const { correlationId, action, result, outcome, httpStatus, actor, from, to } = filters;
+  const { correlationId, action, result, outcome, httpStatus, attempt, actor, from, to } = filters;
   return html`<form method="get" action="/audit">
     <div class="filters">
       ${choice('action', 'What', action, auditActions, actionWords)} ${choice('outcome', 'Outcome', outcome, outcomes, outcomeWords)}
@@ -41,6 +41,10 @@ export function auditFilterForm({ filters, columns }: AuditAddress): Html {
       <div>
         <label for="httpStatus">HTTP status</label>
         <input id="httpStatus" name="httpStatus" class="short" inputmode="numeric" maxlength="3" value="${httpStatus}" autocomplete="off" />
+      </div>
+      <div>
+        <label for="attempt">Attempt</label>
+        <input id="attempt" name="attempt" class="short" inputmode="numeric" maxlength="6" value="${attempt}" autocomplete="off" />
       </div>
       <div>
         <label for="actor">Who (account)</label>

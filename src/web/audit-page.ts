@@ -1,5 +1,5 @@
 import { auditEventPageSchema } from '../http/answer-schemas.js';
-import { askedOfAudit, auditAddress, exportAddress, readAuditAddress, type AuditAddress } from './audit-address.js';
+import { askedOfAudit, auditAddress, chartsAddress, exportAddress, readAuditAddress, type AuditAddress } from './audit-address.js';
 import { chosenColumns, timeCell } from './audit-columns.js';
 import { auditFilterForm, viewLinks } from './audit-filters.js';
 import type { AuditRow } from './audit-words.js';
@@ -38,8 +38,9 @@ function listMain(address: AuditAddress, rows: readonly AuditRow[], nextCursor: 
   const { filters, columns, cursor } = address;
   return html`<h1>Audit</h1>
     ${viewLinks(address)} ${auditFilterForm(address)}
-    <p class="exports">
-      ${rows.length > 0 && html`All rows that these filters let through, as a file: <a href="${exportAddress('csv', filters)}">CSV</a> <a href="${exportAddress('ndjson', filters)}">NDJSON</a>`}
+    <p>
+      <a href="${chartsAddress(filters)}">Charts of these rows</a>
+      ${rows.length > 0 && html` · All rows that these filters let through, as a file: ${exportLink('csv', filters)} ${exportLink('ndjson', filters)}`}
     </p>
     ${rows.length === 0 ? html`<p>No row is like this.</p>` : table(rows, columns)}
     <p>
@@ -48,6 +49,10 @@ function listMain(address: AuditAddress, rows: readonly AuditRow[], nextCursor: 
     <p class="faint">
       That you looked, and at what, is on record. A customer’s id stands in no address: the search leads to a customer’s unlocks.
     </p>`;
+}
+
+function exportLink(format: 'csv' | 'ndjson', filters: AuditAddress['filters']): Html {
+  return html`<a href="${exportAddress(format, filters)}">${format.toUpperCase()}</a>`;
 }
 
 function table(rows: readonly AuditRow[], asked: readonly string[]): Html {

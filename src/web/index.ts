@@ -3,6 +3,7 @@ import type { MakePages } from '../http/app.js';
 import type { FetchDocument } from '../outbound/index.js';
 import { loadAssets } from './assets.js';
 import { auditCasePages } from './audit-case-page.js';
+import { auditChartsPages } from './audit-charts-page.js';
 import { auditPages } from './audit-page.js';
 import { createSealCheck } from './audit-seal.js';
 import { createCookie } from './cookies.js';
@@ -66,6 +67,7 @@ export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }:
         ...unlockPages(),
         ...operatorPages(),
         ...auditPages(),
+        ...auditChartsPages(),
         ...auditCasePages({ sealsOf: createSealCheck(auditVerifiers) }),
       ],
       assets,

@@ -154,6 +154,36 @@ describe('the reviewer’s table', () => {
   });
 });
 
+describe('the charts', () => {
+  it('count what the table shows, and each bar leads to its rows', async () => {
+    await ask('forbidden-403');
+    house.sandbox.customers.set('chart-1', { script: [{ httpStatus: 503, body: { message: 'Try later', code: 'UXU_30001' } }] });
+    await ask('chart-1');
+    await signInAs(page, `${house.url}/audit/charts`, 'Carl Compliance');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await screenshot(page, 'desk-charts');
+    for (const [region, link, wanted] of [
+      ['What attempts met most', '503 UXU_30001', /httpStatus=503/],
+      ['Who asked for unlocks', 'Sam Support (agent-1)', /actor=agent-1/],
+      ['Unlocks that came to attempt …', 'Attempt 1', /attempt=1/],
+      ['How requests ended, by day (UTC)', 'The bank refused the unlock', /outcome=rejected/],
+    ] as const) {
+      await page.goto(`${house.url}/audit/charts`);
+      const row = page.getByRole('region', { name: region }).getByRole('row').filter({ hasText: link });
+      const count = await row.locator('.count').textContent();
+      await row.getByRole('link', { name: link }).click();
+      await page.waitForURL(wanted);
+      await page.locator('table[data-rows]').waitFor();
+      const shown = await page.locator('tbody tr').count();
+      const older = await page.getByRole('link', { name: 'Older' }).count();
+      expect([region, older === 0 ? shown : 'more']).toEqual([region, Number(count) > 50 ? 'more' : Number(count)]);
+    }
+    await page.goto(`${house.url}/audit/charts?from=2020-01-01`);
+    await page.locator('.columns-chart a').first().click();
+    await page.waitForURL(/\/audit\?action=customer.unlock.completed&outcome=/);
+  });
+});
+
 describe('one case', () => {
   it('waits for its seal while no sealer runs, is sealed once one did, and its evidence verifies', async () => {
     house.sandbox.customers.set('case-1', { script: [{ httpStatus: 503, body: { message: 'Try later', code: 'UXU_30001' } }] });
@@ -218,7 +248,13 @@ describe('who may not review', () => {
     await signInAs(page, `${house.url}/unlocks/${correlationId}`, 'Sam Support');
     expect(await page.getByRole('link', { name: 'Audit' }).count()).toBe(0);
     expect(await page.getByRole('link', { name: 'Its audit case' }).count()).toBe(0);
-    for (const path of ['/audit', '/audit/export?format=csv', `/audit/cases/${correlationId}`, `/audit/cases/${correlationId}/evidence`]) {
+    for (const path of [
+      '/audit',
+      '/audit/charts',
+      '/audit/export?format=csv',
+      `/audit/cases/${correlationId}`,
+      `/audit/cases/${correlationId}/evidence`,
+    ]) {
       const answer = await page.goto(house.url + path);
       expect([path, answer?.status()]).toEqual([path, 403]);
       await page.getByText('Your account does not have this right.').waitFor();
