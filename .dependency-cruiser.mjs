@@ -30,7 +30,7 @@ const rooms = [
   {
     room: 'web',
     path: '^src/web/',
-    may: ['^src/domain/', '^src/http/', '^src/package-folder\\.ts$'],
+    may: ['^src/domain/', '^src/http/', '^src/proof/', '^src/package-folder\\.ts$'],
     mayAsTypes: ['^src/audit/desk-sessions\\.ts$', '^src/outbound/'],
   },
   { room: 'metrics', path: '^src/metrics/', may: ['^src/domain/'] },

@@ -133,7 +133,7 @@ document.addEventListener('keydown', (event) => {
   const row = event.target.closest?.('table[data-rows] tbody tr');
   if (step === undefined || !row) return;
   const next = step < 0 ? row.previousElementSibling : row.nextElementSibling;
-  next?.querySelector('a')?.focus();
+  next?.querySelector('a, [tabindex]')?.focus();
   event.preventDefault();
 });
 

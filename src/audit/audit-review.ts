@@ -12,6 +12,8 @@ export interface EventFilters {
   readonly result?: AttemptResult | undefined;
   readonly outcome?: Outcome | undefined;
   readonly httpStatus?: number | undefined;
+  /** Which PUT of its request. */
+  readonly attempt?: number | undefined;
   /** The actor's id. */
   readonly actor?: string | undefined;
   /** By `occurredAt`: from inclusive, to exclusive. */
@@ -67,6 +69,27 @@ export interface ExportedRows {
   readonly last: bigint;
 }
 
+/** What the newest rows that filters let through come to. */
+export interface EventSummary {
+  /** Rows that were looked at; never more than `SUMMARY_ROWS`. */
+  readonly rows: number;
+  /** When the oldest of them happened; null: there are none. */
+  readonly since: Date | null;
+  /** How requests ended, by the day in UTC, `2026-01-31`. */
+  readonly outcomes: readonly { readonly day: string; readonly outcome: Outcome; readonly count: number }[];
+  /** What came of attempts that did not succeed, the most frequent first. */
+  readonly errors: readonly {
+    readonly result: AttemptResult;
+    readonly httpStatus: number | null;
+    readonly upstreamCode: string | null;
+    readonly count: number;
+  }[];
+  /** Who asked for unlocks, the most frequent first. */
+  readonly actors: readonly { readonly actorId: string; readonly actorName: string | null; readonly count: number }[];
+  /** How many requests came to a first attempt, a second one, and so on. */
+  readonly attempts: readonly { readonly attempt: number; readonly count: number }[];
+}
+
 /** A row as it was sealed, or will be. */
 export interface SealedRow {
   readonly eventId: string;
@@ -111,6 +134,8 @@ export interface InstitutionReview {
   listEvents(page: Page<EventFilters, bigint>): Promise<AuditEvent[]>;
   /** Those that are there, in order of position. */
   eventsById(ids: readonly string[]): Promise<AuditEvent[]>;
+  /** Of the newest rows, `SUMMARY_ROWS` at most. */
+  summarize(filters: EventFilters): Promise<EventSummary>;
   beginExport(filters: EventFilters): Promise<ExportBounds>;
   /** @returns null after the last row */
   exportPage(page: ExportPage): Promise<ExportedRows | null>;
@@ -132,7 +157,7 @@ export interface InstitutionReview {
 }
 
 /** The same for many institutions: each call names whose eyes it looks with. */
-export interface AuditReview extends Pick<InstitutionReview, 'listEvents' | 'beginExport' | 'exportPage'> {
+export interface AuditReview extends Pick<InstitutionReview, 'listEvents' | 'summarize' | 'beginExport' | 'exportPage'> {
   eventsById(ids: readonly string[], institutionId: string): Promise<AuditEvent[]>;
   caseOf(correlationId: string, institutionId: string): Promise<CaseRows>;
   sealedEvent(eventId: string, institutionId: string): Promise<SealedRow | null>;

@@ -135,6 +135,7 @@ export function createAuditReviewByInstitution({ connections }: Pick<Parts, 'con
   return {
     listEvents: async (page) => reviewOf(page.filters.institutionId).listEvents(page),
     eventsById: async (ids, institutionId) => reviewOf(institutionId).eventsById(ids),
+    summarize: async (filters) => reviewOf(filters.institutionId).summarize(filters),
     beginExport: async (filters) => reviewOf(filters.institutionId).beginExport(filters),
     exportPage: async (page) => reviewOf(page.filters.institutionId).exportPage(page),
     caseOf: async (correlationId, institutionId) => reviewOf(institutionId).caseOf(correlationId),

@@ -123,8 +123,9 @@ function hasLeafUnder({ treeId, size }: { readonly treeId: number; readonly size
   return Prisma.sql`(SELECT l.index FROM audit_leaf l WHERE l.event_id = e.id AND ${under} LIMIT 1) IS NOT NULL`;
 }
 
-function conditionOf(filters: EventFilters): Prisma.Sql {
-  const { institutionId, correlationId, customerId, action, result, outcome, httpStatus, actor, from, to } = filters;
+/** What rows must be for filters to let them through, as SQL on `e`. */
+export function conditionOf(filters: EventFilters): Prisma.Sql {
+  const { institutionId, correlationId, customerId, action, result, outcome, httpStatus, attempt, actor, from, to } = filters;
   const conditions = [
     Prisma.sql`e.institution_id = ${institutionId}`,
     ...(correlationId === undefined ? [] : [Prisma.sql`e.correlation_id = ${correlationId}::uuid`]),
@@ -133,6 +134,7 @@ function conditionOf(filters: EventFilters): Prisma.Sql {
     ...(result === undefined ? [] : [Prisma.sql`e.result = ${result}`]),
     ...(outcome === undefined ? [] : [Prisma.sql`e.outcome = ${outcome}`]),
     ...(httpStatus === undefined ? [] : [Prisma.sql`e.http_status = ${httpStatus}::integer`]),
+    ...(attempt === undefined ? [] : [Prisma.sql`e.attempt = ${attempt}::integer`]),
     ...(actor === undefined ? [] : [Prisma.sql`e.actor_id = ${actor}`]),
     ...(from === undefined ? [] : [Prisma.sql`e.occurred_at >= ${from}`]),
     ...(to === undefined ? [] : [Prisma.sql`e.occurred_at < ${to}`]),

@@ -4,6 +4,7 @@ import { createEventReads } from './event-reads.js';
 import { createLine } from './line.js';
 import { createProofs } from './proofs.js';
 import { repeated } from './repeat.js';
+import { createEventSummaries } from './summary.js';
 
 interface ReviewParts {
   /** As `latchkey_auditor`, for one institution. */
@@ -20,10 +21,12 @@ const WAIT_MS = 60_000;
 export function createAuditReview({ prisma, institutionId, atOnce }: ReviewParts): InstitutionReview {
   const reads = createEventReads({ prisma, institutionId });
   const proofs = createProofs({ prisma });
+  const summarize = repeated(createEventSummaries({ prisma }).summarize);
   const inLine = createLine({ atOnce, limitMs: WAIT_MS });
   const [listEvents, beginExport, exportPage] = [repeated(reads.listEvents), repeated(reads.beginExport), repeated(reads.exportPage)];
   return {
     listEvents: (page) => inLine(() => listEvents(page)),
+    summarize: (filters) => inLine(() => summarize(filters)),
     beginExport: (filters) => inLine(() => beginExport(filters)),
     exportPage: (page) => inLine(() => exportPage(page)),
     eventsById: repeated(reads.eventsById),

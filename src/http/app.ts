@@ -11,6 +11,7 @@ import { evidenceRoutes } from './audit-evidence.js';
 import { auditExportRoutes } from './audit-export.js';
 import { createAuditReaders } from './audit-readers.js';
 import { auditSealRoutes } from './audit-seal.js';
+import { auditSummaryRoutes } from './audit-summary.js';
 import type { Authenticator } from './auth.js';
 import { createAsk, type Ask } from './ask.js';
 import { createCallTraces, type CallTraces } from './call-traces.js';
@@ -72,6 +73,8 @@ export type MakePages = (parts: {
   readonly auth: Authenticator;
   readonly traces: CallTraces;
   readonly log: HttpLog;
+  /** Whose signature under the audit log is trusted, as `readVerifier` takes them. */
+  readonly auditVerifiers: readonly string[];
 }) => RequestHandler;
 
 /** The front door; the order of what stands here is the order in which a request meets it. */
@@ -93,7 +96,10 @@ export function createApp({ drainSignal, shutdownSignal = never(), ...parts }: A
     next();
   });
   app.use(createRouter({ routes, gate, traces }));
-  if (pages !== undefined) app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log }));
+  if (pages !== undefined) {
+    const { auditVerifiers } = parts.settings;
+    app.use(pages({ ask: createAsk({ routes, gate }), auth, traces, log, auditVerifiers }));
+  }
   app.use(() => {
     throw new Problem('not_found', { detail: 'This path is not known; /docs tells which are.' });
   });
@@ -122,6 +128,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...approvalRoutes({ approvals: createApprovalDesk({ audit, executions, desk }), schemas, settings }),
     ...lockStatusRoutes({ audit, look, schemas }),
     ...auditEventRoutes({ review, readers, schemas }),
+    ...auditSummaryRoutes({ review, readers, schemas }),
     ...auditExportRoutes({ review, readers, schemas, log }),
     ...evidenceRoutes({ review, executions, readers, schemas, settings }),
     ...auditSealRoutes({ review, schemas }),

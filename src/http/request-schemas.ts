@@ -63,6 +63,7 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
     result: filter(oneOf(attemptResults), 'How the attempt ended'),
     outcome: shared.outcome,
     httpStatus: filter(integer(100, 599), 'What the bank answered'),
+    attempt: filter(integer(1, 999_999), 'Of this attempt of its request'),
     actor: shared.actor,
     from: shared.from,
     to: shared.to,
@@ -109,6 +110,7 @@ export function createRequestSchemas({ customerIdPattern, ...rules }: RuleSettin
       cursor: filter(parsed(parseRequestCursor, BAD_CURSOR), NEXT_PAGE),
     }),
     auditEventsQuery: z.strictObject({ ...eventFilters, limit, cursor: filter(parsed(parseEventCursor, BAD_CURSOR), NEXT_PAGE) }),
+    auditSummaryQuery: z.strictObject(eventFilters),
     auditExportQuery: z.strictObject({
       format: oneOf(['csv', 'ndjson']).meta({ description: 'CSV (RFC 4180), or one JSON object a line' }),
       ...eventFilters,

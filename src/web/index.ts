@@ -2,6 +2,10 @@ import type { DeskSessions } from '../audit/desk-sessions.js';
 import type { MakePages } from '../http/app.js';
 import type { FetchDocument } from '../outbound/index.js';
 import { loadAssets } from './assets.js';
+import { auditCasePages } from './audit-case-page.js';
+import { auditChartsPages } from './audit-charts-page.js';
+import { auditPages } from './audit-page.js';
+import { createSealCheck } from './audit-seal.js';
 import { createCookie } from './cookies.js';
 import { customerPages } from './customer-pages.js';
 import { createFrame } from './frame.js';
@@ -36,11 +40,12 @@ export interface DeskParts {
 const navigation: readonly NavEntry[] = [
   { href: '/', label: 'Unlock', scope: 'institution-users:read' },
   { href: '/unlocks', label: 'Requests', scope: 'institution-users:read' },
+  { href: '/audit', label: 'Audit', scope: 'audit:read' },
 ];
 
 /** The desk: pages for support, compliance and operators. They may do what the API lets the person do who is signed in, and nothing else. */
 export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }: DeskParts): MakePages {
-  return ({ ask, auth, traces, log }) => {
+  return ({ ask, auth, traces, log, auditVerifiers }) => {
     const { publicUrl, issuer } = settings;
     const assets = loadAssets();
     const signIn = createSignIn({ ...settings, log });
@@ -61,6 +66,9 @@ export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }:
         ...requestsPages(),
         ...unlockPages(),
         ...operatorPages(),
+        ...auditPages(),
+        ...auditChartsPages(),
+        ...auditCasePages({ sealsOf: createSealCheck(auditVerifiers) }),
       ],
       assets,
       frame: createFrame({ assets, navigation }),

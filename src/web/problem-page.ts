@@ -14,6 +14,9 @@ const remedies: { readonly [code in ErrorCode]?: string } = {
   temporarily_unavailable: 'Try again in a moment. What was accepted before goes on.',
   upstream_unavailable: 'The bank does not answer now. Try again in a moment.',
   rate_limited: 'Wait a minute, then try again. What was accepted before goes on.',
+  seal_broken:
+    'Rows are not what was sealed: somebody has changed them, or they are damaged. Tell whoever answers for the audit log at once, with the number below.',
+  too_many_exports: 'Wait until one of them is through, then try again.',
   internal_error: 'This is no fault of yours. Give the operators of Latchkey the number below.',
 };
 

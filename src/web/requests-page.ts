@@ -2,14 +2,13 @@ import { unlockPageSchema, type UnlockAnswer } from '../http/answer-schemas.js';
 import { outcomes } from '../domain/outcome.js';
 import { html, type Html } from './html.js';
 import type { Page, PersonalVisit, Reply } from './page.js';
-import { timeOf } from './times.js';
+import { dayStart, timeOf } from './times.js';
 import { actorWords, outcomeTone, outcomeWords } from './words.js';
 
 /** What the address may say. Not the customer: an id has no business in an address, and the search shows a customer's requests. */
 type Filters = Readonly<Record<'state' | 'outcome' | 'actor' | 'from' | 'to' | 'cursor', string>>;
 
 const REFRESH_MS = 10_000;
-const DAY_MS = 86_400_000;
 const PAGE_SIZE = '50';
 
 /** The institution's unlock requests, newest first, as the address filters them. */
@@ -37,15 +36,9 @@ export function requestsPages(): Page[] {
 function asked({ from, to, ...filters }: Filters): string {
   const query = new URLSearchParams({ limit: PAGE_SIZE });
   for (const [name, value] of Object.entries(filters)) if (value !== '') query.set(name, value);
-  if (from !== '') query.set('from', startOf(from, 0));
-  if (to !== '') query.set('to', startOf(to, DAY_MS));
+  if (from !== '') query.set('from', dayStart(from));
+  if (to !== '') query.set('to', dayStart(to, 1));
   return query.toString();
-}
-
-/** What is no day goes on as it is, for the API to say so. */
-function startOf(day: string, laterMs: number): string {
-  const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
-  return Number.isNaN(time) ? day : new Date(time + laterMs).toISOString();
 }
 
 function addressWith(filters: Filters): string {

@@ -98,6 +98,7 @@ function unlockMain(unlock: UnlockAnswer, { person, formToken }: Session): Html 
     </dl>
     <p>
       ${isOperator && links.temporal !== null && html`<a href="${links.temporal}" rel="noreferrer">Its workflow in the Temporal UI</a> · `}
+      ${person.scopes.includes('audit:read') && html`<a href="/audit/cases/${correlationId}">Its audit case</a> · `}
       <a href="/">Another customer</a>
     </p>`;
 }

@@ -31,7 +31,12 @@ export const verificationWords: Readonly<Record<Verification, string>> = {
 };
 
 /** What came of one attempt. */
-export function attemptWords({ result, httpStatus, upstreamCode, upstreamMessage }: Attempt): string {
+export function attemptWords({
+  result,
+  httpStatus,
+  upstreamCode,
+  upstreamMessage,
+}: Pick<Attempt, 'result' | 'httpStatus' | 'upstreamCode' | 'upstreamMessage'>): string {
   const code = upstreamCode === null ? '' : `, ${upstreamCode}`;
   const said = httpStatus === null ? '' : ` (${httpStatus}${code}${upstreamMessage === null ? '' : `: ${upstreamMessage}`})`;
   switch (result) {

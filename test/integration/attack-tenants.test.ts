@@ -22,7 +22,10 @@ const starts = routes
 /** What is told of the seal is the same for all, and tells of nobody. */
 const ofSeal = routes.filter(({ path }) => path === '/v1/audit/checkpoint' || path === '/v1/audit/consistency-proof');
 const exports = routes.filter(({ path }) => path === '/v1/audit/export');
-const lists = routes.filter((route) => route.method === 'get' && !route.path.includes('{') && ![...ofSeal, ...exports].includes(route));
+const counts = routes.filter(({ path }) => path === '/v1/audit/summary');
+const lists = routes.filter(
+  (route) => route.method === 'get' && !route.path.includes('{') && ![...ofSeal, ...exports, ...counts].includes(route),
+);
 const aboutRecords = routes.filter(({ path }) => /\{(eventId|exportId)\}/.test(path));
 const aboutCustomers = routes.filter(({ method, path }) => method === 'get' && path.includes('{customerId}'));
 
@@ -101,7 +104,7 @@ async function untouched<T>(correlationId: string, work: () => Promise<T>): Prom
 
 describe('a caller of one institution and the ids of another', () => {
   it('meet on every route of the table', () => {
-    const covered = [...aboutRequests, ...aboutRecords, ...starts, ...lists, ...exports, ...ofSeal, ...aboutCustomers];
+    const covered = [...aboutRequests, ...aboutRecords, ...starts, ...lists, ...counts, ...exports, ...ofSeal, ...aboutCustomers];
     expect(new Set(covered)).toEqual(new Set(routes));
     expect(covered).toHaveLength(routes.length);
   });
@@ -169,6 +172,17 @@ describe('a caller of one institution and the ids of another', () => {
     const { text } = await send(call, intruder, `?limit=200&cursor=${nextCursor ?? ''}`);
     expect(text).not.toContain(latchkey.sandbox.institutionId);
     expect((await send(call, owner, '?limit=200')).text).toContain(latchkey.sandbox.institutionId);
+  });
+
+  it.each(counts)('$method $path: counts no row of another institution, whatever is filtered for', async (route) => {
+    const call = callOf(route, { correlationId: randomUUID(), customerId: 'x' });
+    const owner = await latchkey.sandbox.mintToken();
+    for (const { correlationId, customerId } of victims) {
+      for (const search of [`?correlationId=${correlationId}`, `?customerId=${customerId}`]) {
+        const [theirs, own] = [await send(call, intruder, search), await send(call, owner, search)];
+        expect([theirs.body, own.body]).toMatchObject([{ rows: 0, since: null, actors: [] }, { since: expect.any(String) }]);
+      }
+    }
   });
 
   it.each(aboutRecords)('$method $path: the id of a foreign record is answered as one that does not exist', async (route) => {

@@ -100,6 +100,7 @@ export function closedRooms() {
   const review: AuditReview = {
     listEvents: refuse('listEvents'),
     eventsById: refuse('eventsById'),
+    summarize: refuse('summarize'),
     beginExport: refuse('beginExport'),
     exportPage: refuse('exportPage'),
     caseOf: refuse('caseOf'),
