@@ -25,6 +25,8 @@ const values: Readonly<Record<string, string>> = {
   PUBLIC_URL: 'https://desk.example',
   OIDC_CLIENT_ID: 'latchkey-desk',
   OIDC_CLIENT_SECRET: 'desk-secret',
+  OTEL_EXPORTER_OTLP_HEADERS: 'x-key=collector-key',
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-key=collector-key',
 };
 const without = (name: string): Record<string, string> => Object.fromEntries(Object.entries(values).filter(([each]) => each !== name));
 const asFile = (name: string, path: string): Record<string, string> => ({ ...without(name), [fileTwin(name)]: path });
