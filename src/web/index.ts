@@ -2,9 +2,11 @@ import type { DeskSessions } from '../audit/desk-sessions.js';
 import type { MakePages } from '../http/app.js';
 import type { FetchDocument } from '../outbound/index.js';
 import { loadAssets } from './assets.js';
+import { approvalPages } from './approval-pages.js';
 import { createCookie } from './cookies.js';
 import { customerPages } from './customer-pages.js';
 import { createFrame } from './frame.js';
+import { HEALTH_SCOPE, healthPages } from './health-page.js';
 import { identify } from './identify.js';
 import { operatorPages } from './operator-pages.js';
 import type { NavEntry } from './page.js';
@@ -36,6 +38,7 @@ export interface DeskParts {
 const navigation: readonly NavEntry[] = [
   { href: '/', label: 'Unlock', scope: 'institution-users:read' },
   { href: '/unlocks', label: 'Requests', scope: 'institution-users:read' },
+  { href: '/health', label: 'Health', scope: HEALTH_SCOPE },
 ];
 
 /** The desk: pages for support, compliance and operators. They may do what the API lets the person do who is signed in, and nothing else. */
@@ -61,6 +64,8 @@ export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }:
         ...requestsPages(),
         ...unlockPages(),
         ...operatorPages(),
+        ...approvalPages(),
+        ...healthPages(),
       ],
       assets,
       frame: createFrame({ assets, navigation }),
