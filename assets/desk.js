@@ -42,7 +42,8 @@ function follow(first) {
     const until = live.querySelector('[data-until]');
     if (until === null) return;
     const left = Math.max(0, Math.ceil((Date.parse(until.dataset.until) - Date.now() - live.skewMs) / 1000));
-    until.textContent = left > 0 ? `, in ${left} s` : ', now';
+    const shown = left > 90 ? `${Math.ceil(left / 60)} min` : `${left} s`;
+    until.textContent = left > 0 ? `, in ${shown}` : ', now';
   }
 
   function take(fresh) {

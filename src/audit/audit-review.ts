@@ -128,6 +128,41 @@ export interface ConsistencyClaim {
   readonly size: number;
 }
 
+/** How far a look at the health of the house goes. */
+export interface HealthQuery {
+  /** Requests asked for within so many milliseconds are looked at; older ones have ended, or are the reconciler's to tell of. */
+  readonly runningWithinMs: number;
+  /** What counts as lately, in milliseconds. */
+  readonly recentMs: number;
+  /** Rows of each kind looked at, newest first. */
+  readonly limit: number;
+}
+
+/** One institution's requests at a glance, by the database's clock. */
+export interface HealthReading {
+  readonly readAt: Date;
+  /** Requests without an end; each that waits is counted under one heading. */
+  readonly running: {
+    readonly count: number;
+    readonly waitingForApproval: number;
+    readonly paused: number;
+    readonly waitingForRetry: number;
+    /** The correlationId of the one that was asked for first. */
+    readonly oldest: string | null;
+    readonly oldestRequestedAt: Date | null;
+    /** False: the limit was reached, and there may be more. */
+    readonly complete: boolean;
+  };
+  readonly lately: {
+    readonly outcomes: ReadonlyMap<Outcome, number>;
+    readonly attempts: ReadonlyMap<AttemptResult, number>;
+    readonly complete: boolean;
+  };
+  readonly newestRowAt: Date | null;
+  /** When the newest checkpoint was signed; null: there is none. */
+  readonly checkpointAt: Date | null;
+}
+
 /** The audit log as compliance reads it: the rows of one institution, and the seal over the rows of all. */
 export interface InstitutionReview {
   /** A page of events, newest first (by position, descending). */
@@ -154,6 +189,8 @@ export interface InstitutionReview {
    * @throws SealBrokenError where the database lacks what the proof is made of
    */
   consistencyProof(claim: ConsistencyClaim): Promise<Hash[]>;
+  /** It costs as much as was asked for within the times that the query names, up to its limit. */
+  health(query: HealthQuery): Promise<HealthReading>;
 }
 
 /** The same for many institutions: each call names whose eyes it looks with. */
@@ -164,4 +201,5 @@ export interface AuditReview extends Pick<InstitutionReview, 'listEvents' | 'sum
   checkpoint(wanted: WantedCheckpoint, institutionId: string): Promise<KeptCheckpoint | null>;
   inclusionProofs(claim: InclusionClaim, institutionId: string): Promise<Hash[][]>;
   consistencyProof(claim: ConsistencyClaim, institutionId: string): Promise<Hash[]>;
+  health(query: HealthQuery, institutionId: string): Promise<HealthReading>;
 }

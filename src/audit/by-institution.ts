@@ -143,5 +143,6 @@ export function createAuditReviewByInstitution({ connections }: Pick<Parts, 'con
     checkpoint: async (wanted, institutionId) => reviewOf(institutionId).checkpoint(wanted),
     inclusionProofs: async (claim, institutionId) => reviewOf(institutionId).inclusionProofs(claim),
     consistencyProof: async (claim, institutionId) => reviewOf(institutionId).consistencyProof(claim),
+    health: async (query, institutionId) => reviewOf(institutionId).health(query),
   };
 }

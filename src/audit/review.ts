@@ -1,6 +1,7 @@
 import type { PrismaClient } from '../../generated/prisma/client.js';
 import type { InstitutionReview } from './audit-review.js';
 import { createEventReads } from './event-reads.js';
+import { createHealthReads } from './health-reads.js';
 import { createLine } from './line.js';
 import { createProofs } from './proofs.js';
 import { repeated } from './repeat.js';
@@ -35,5 +36,7 @@ export function createAuditReview({ prisma, institutionId, atOnce }: ReviewParts
     checkpoint: repeated(proofs.checkpoint),
     inclusionProofs: repeated(proofs.inclusionProofs),
     consistencyProof: repeated(proofs.consistencyProof),
+    // Not in line: who looks whether all is well must not wait for exports.
+    health: repeated(createHealthReads({ prisma, institutionId }).health),
   };
 }

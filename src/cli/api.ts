@@ -52,14 +52,16 @@ export async function startApi({ config, log, closers, observer, tracing, worker
   const review = openAuditReview({ config, log, closers });
   const temporal = createTemporalClient(temporalSettings(config), await dataConverter(config), tracing?.temporal);
   closers.add('Temporal client', temporal.close);
+  let ownUrl = '';
+  const publicUrl = (): string => config.PUBLIC_URL ?? ownUrl;
+  const pages = openDesk({ config, log, closers, publicUrl, tryOut });
   const executions = createUnlockClient({
     client: temporal.client,
     eagerClient: worker?.client ?? undefined,
     customerRefKey: await customerRefKey(config),
     readTimeoutMs: 2 * config.UPSTREAM_TIMEOUT_MS + QUEUEING_MS,
+    pagesUrl: () => (pages === null ? null : publicUrl()),
   });
-  let ownUrl = '';
-  const pages = openDesk({ config, log, closers, publicUrl: () => config.PUBLIC_URL ?? ownUrl, tryOut });
   const draining = new AbortController();
   const shutdown = new AbortController();
   const app = createApp({

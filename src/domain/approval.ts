@@ -63,7 +63,10 @@ export function approvalState({ decision, expiresAt }: Approval, completed: Audi
  * Why somebody may not decide on a request: it takes a person of whom the issuer says who it is, and another one than asked.
  * @returns null where they may
  */
-export function objectionToApprover(approver: Pick<Actor, 'type' | 'id' | 'name'>, requested: AuditEvent): string | null {
+export function objectionToApprover(
+  approver: Pick<Actor, 'type' | 'id' | 'name'>,
+  requested: Pick<AuditEvent, 'actorId' | 'onBehalfOf'>,
+): string | null {
   if (approver.type !== 'user') return 'A person must decide, with a token of their own.';
   const names = [requested.actorId, requested.onBehalfOf].flatMap((name) => (name === null ? [] : [name.toLowerCase()]));
   const own = [approver.id, approver.name].flatMap((name) => (name === null ? [] : [name.toLowerCase()]));

@@ -110,6 +110,7 @@ export const lockStatusSchema = z
     lockStatus: z.enum(['locked', 'not_locked']),
     flags: flags.meta({ description: 'As the bank sent them; an absent flag means false' }),
     diagnosis: text,
+    approvalNeeded: z.boolean().meta({ description: 'A second person would have to approve an unlock: there were too many lately' }),
     lastUnlocks: z.array(
       z.strictObject({ correlationId: guid, state, outcome, verification, requestedAt: time, links: z.strictObject({ self: z.string() }) }),
     ),
@@ -174,6 +175,45 @@ export const auditEventSchema = z
 export const auditEventPageSchema = z.strictObject({ items: z.array(auditEventSchema), nextCursor }).meta({ id: 'AuditEventPage' });
 
 export const healthSchema = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' });
-export const readinessSchema = z
-  .strictObject({ status: z.enum(['ready', 'not_ready']), parts: z.array(z.strictObject({ part: z.string(), ready: z.boolean() })) })
-  .meta({ id: 'Readiness' });
+const parts = z.array(z.strictObject({ part: z.string(), ready: z.boolean() }));
+export const readinessSchema = z.strictObject({ status: z.enum(['ready', 'not_ready']), parts }).meta({ id: 'Readiness' });
+
+const count = z.int().min(0);
+const complete = z.boolean().meta({ description: 'False: more was there than one look takes in, and the numbers are those of the newest' });
+const countOf = (names: readonly string[]) => z.strictObject(Object.fromEntries(names.map((name) => [name, count])));
+
+/** The unlock requests of one institution at a glance. */
+export const healthSummarySchema = z
+  .strictObject({
+    at: time,
+    running: z.strictObject({
+      since: time.meta({ description: 'Requests asked for before are not looked at' }),
+      count: count.meta({ description: 'Under way, whatever they wait for' }),
+      waitingForApproval: count,
+      paused: count.meta({ description: 'By the front door, as the record tells' }),
+      waitingForRetry: count.meta({ description: 'The bank could not do it, or said nothing usable; it is tried again' }),
+      oldest: z.strictObject({ correlationId: guid, requestedAt: time }).nullable(),
+      complete,
+    }),
+    lastHour: z.strictObject({
+      since: time,
+      outcomes: countOf(outcomes).meta({ description: 'How the requests ended that ended in it' }),
+      attempts: countOf(attemptResults).meta({ description: 'What came of the attempts that ended in it' }),
+      bankErrorRate: z
+        .number()
+        .nullable()
+        .meta({ description: 'The part of these attempts that is retryable or unknown, 0 to 1; null: there was none' }),
+      complete,
+    }),
+    sealing: z.strictObject({
+      checkpointAt: time.nullable().meta({ description: 'Null: nothing has been sealed yet' }),
+      newestRowAt: time.nullable(),
+      behindMs: z
+        .number()
+        .nullable()
+        .meta({ description: 'How much younger the newest row is than the newest checkpoint; null: one of them is missing' }),
+    }),
+    parts: parts.meta({ description: 'As /readyz tells them' }),
+  })
+  .meta({ id: 'HealthSummary' });
+export type HealthSummary = z.infer<typeof healthSummarySchema>;

@@ -21,6 +21,7 @@ import { docsRoutes } from './docs.js';
 import { dropInRoutes } from './drop-in.js';
 import { createGate } from './gate.js';
 import { healthRoutes } from './health.js';
+import { healthSummaryRoutes } from './health-summary.js';
 import { lockStatusRoutes } from './lock-status.js';
 import { createLockStatusLook } from './lock-status-look.js';
 import { withDescription } from './openapi.js';
@@ -28,6 +29,7 @@ import { operatorRoutes } from './operator-actions.js';
 import { createOperatorDesk } from './operator-desk.js';
 import { Problem } from './problem.js';
 import type { RateLimiter } from './rate-limiter.js';
+import { createLookAtParts } from './readiness.js';
 import { createRequestSchemas } from './request-schemas.js';
 import type { Route } from './route.js';
 import { answerErrors, createRouter } from './router.js';
@@ -119,6 +121,7 @@ export function createRoutes(parts: RouteParts): Route[] {
   const schemas = createRequestSchemas(settings);
   const desk = createUnlockDesk({ audit, executions, waits, log });
   const readers = createAuditReaders({ audit });
+  const lookAtParts = createLookAtParts({ readiness, log, draining });
   const look = createLockStatusLook({ audit, executions });
   return withDescription([
     ...dropInRoutes({ desk, schemas, settings }),
@@ -126,13 +129,14 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...unlockEventRoutes({ audit, desk, watch: createUnlockWatch({ audit, log }), streams, schemas }),
     ...operatorRoutes({ operators: createOperatorDesk({ audit, executions, desk, log }), schemas, settings }),
     ...approvalRoutes({ approvals: createApprovalDesk({ audit, executions, desk }), schemas, settings }),
-    ...lockStatusRoutes({ audit, look, schemas }),
+    ...lockStatusRoutes({ audit, look, schemas, settings }),
     ...auditEventRoutes({ review, readers, schemas }),
     ...auditSummaryRoutes({ review, readers, schemas }),
     ...auditExportRoutes({ review, readers, schemas, log }),
     ...evidenceRoutes({ review, executions, readers, schemas, settings }),
     ...auditSealRoutes({ review, schemas }),
-    ...healthRoutes({ readiness, log, draining }),
+    ...healthSummaryRoutes({ review, lookAtParts, schemas, settings }),
+    ...healthRoutes({ lookAtParts }),
     ...docsRoutes(),
   ]);
 }

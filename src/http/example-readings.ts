@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { diagnose } from '../domain/diagnosis.js';
 import type { StatusFlags } from '../domain/lock-status.js';
 import { unlockWorkflowId } from '../domain/unlock-request.js';
-import type { auditEventPageSchema, dryRunSchema, lockStatusSchema, unlockPageSchema } from './answer-schemas.js';
+import type { auditEventPageSchema, dryRunSchema, HealthSummary, lockStatusSchema, unlockPageSchema } from './answer-schemas.js';
 import { EXAMPLE_CORRELATION_ID, EXAMPLE_CUSTOMER_ID, EXAMPLE_EVENT_ID, type Example } from './example-errors.js';
 import { endedUnlocks } from './example-unlocks.js';
 
@@ -18,6 +18,7 @@ function lockStatus(flags: StatusFlags, lastUnlocks: LockStatusAnswer['lastUnloc
     lockStatus: flags.locked === true ? 'locked' : 'not_locked',
     flags: { ...flags },
     diagnosis: diagnose(flags),
+    approvalNeeded: false,
     lastUnlocks,
     correlationId: '0b1c7f4e-9d55-4c11-9a6c-5e1f0f6f7a52',
   };
@@ -96,6 +97,35 @@ const blank: AuditEventItem = {
   durationMs: null,
   lockStatus: null,
   metadata: {},
+};
+
+/** What whoever looks after unlocks sees at a glance. */
+export const exampleHealth: Example<HealthSummary> = {
+  summary: 'The bank answers now and then only',
+  value: {
+    at: '2026-11-27T09:31:00.000Z',
+    running: {
+      since: '2026-11-26T09:16:00.000Z',
+      count: 5,
+      waitingForApproval: 1,
+      paused: 0,
+      waitingForRetry: 3,
+      oldest: { correlationId: EXAMPLE_CORRELATION_ID, requestedAt: '2026-11-27T09:24:12.000Z' },
+      complete: true,
+    },
+    lastHour: {
+      since: '2026-11-27T08:31:00.000Z',
+      outcomes: { unlocked: 118, not_locked: 4, rejected: 1, failed: 0, cancelled: 0 },
+      attempts: { succeeded: 118, rejected: 1, retryable: 20, unknown: 1 },
+      bankErrorRate: 0.15,
+      complete: true,
+    },
+    sealing: { checkpointAt: '2026-11-27T09:30:58.000Z', newestRowAt: '2026-11-27T09:30:59.500Z', behindMs: 1_500 },
+    parts: [
+      { part: 'postgres', ready: true },
+      { part: 'temporal', ready: true },
+    ],
+  },
 };
 
 export const auditEventPage: Example<z.infer<typeof auditEventPageSchema>> = {

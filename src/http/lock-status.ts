@@ -8,18 +8,20 @@ import { failures, good } from './operation.js';
 import { summarize } from './representation.js';
 import type { RequestSchemas } from './request-schemas.js';
 import type { Answer, AuthenticatedCall, Route } from './route.js';
+import { rulesOf, type HttpSettings } from './settings.js';
 import { parsePart, parseQuery } from './validation.js';
 
 interface LockStatusParts {
   readonly audit: AuditLog;
   readonly look: LockStatusLook;
   readonly schemas: RequestSchemas;
+  readonly settings: HttpSettings;
 }
 
 const SHOWN_UNLOCKS = 5;
 
 /** What the bank says of a customer now. Who looks is on record before they see it. */
-export function lockStatusRoutes({ audit, look, schemas }: LockStatusParts): Route[] {
+export function lockStatusRoutes({ audit, look, schemas, settings }: LockStatusParts): Route[] {
   async function read(call: AuthenticatedCall): Promise<Answer> {
     const { customerId } = parsePart('path', schemas.customerPath, call.params);
     parsePart('header', schemas.optionalHeaders, { correlationId: call.headers.correlationid });
@@ -28,8 +30,22 @@ export function lockStatusRoutes({ audit, look, schemas }: LockStatusParts): Rou
     const { institutionId } = call.caller;
     const { lockStatus, flags, diagnosis } = await look(call, customerId, { action: 'customer.lock_status.viewed' });
     const lastUnlocks = await fromAudit(audit.listRequests({ filters: { institutionId, customerId }, limit: SHOWN_UNLOCKS, after: null }));
-    const body = { customerId, institutionId, lockStatus, flags, diagnosis, lastUnlocks: lastUnlocks.map(summarize), correlationId };
-    return { httpStatus: 200, body };
+    const guard = rulesOf(settings, institutionId).repeatGuard;
+    const isAsked = guard !== null && lockStatus === 'locked';
+    const unlocks = isAsked ? await fromAudit(audit.recentUnlocks({ institutionId, customerId }, guard.windowMs)) : 0;
+    return {
+      httpStatus: 200,
+      body: {
+        customerId,
+        institutionId,
+        lockStatus,
+        flags,
+        diagnosis,
+        approvalNeeded: isAsked && unlocks >= guard.maxUnlocks,
+        lastUnlocks: lastUnlocks.map(summarize),
+        correlationId,
+      },
+    };
   }
 
   return [

@@ -27,6 +27,8 @@ interface UnlockClientParts {
   readonly taskQueue?: string;
   /** The client of a worker in this process: an unlock started through it may begin there at once. */
   readonly eagerClient?: Client | undefined;
+  /** The origin of the pages for people; absent or null: there are none. */
+  readonly pagesUrl?: (() => string | null) | undefined;
 }
 
 const SECOND_START_TIMEOUT_MS = 2_000;
@@ -41,6 +43,7 @@ export function createUnlockClient({
   customerRefKey,
   readTimeoutMs,
   taskQueue: queue = taskQueue,
+  pagesUrl = () => null,
 }: UnlockClientParts): UnlockExecutions {
   const { connection } = client;
   const { namespace } = client.options;
@@ -55,7 +58,7 @@ export function createUnlockClient({
         args: [request],
         typedSearchAttributes: searchAttributesOf(request, customerRefKey),
         staticSummary: `Unlock request ${request.correlationId}`,
-        staticDetails: staticDetails(request),
+        staticDetails: staticDetails(request, pagesUrl()),
         ...(through === eagerClient ? { requestEagerStart: true } : {}),
       });
     return callWithin(through, timeoutMs, start);
@@ -167,8 +170,9 @@ export function createUnlockClient({
   };
 }
 
-function staticDetails({ institutionId, budget }: UnlockRequest): string {
+function staticDetails({ correlationId, institutionId, budget }: UnlockRequest, pagesUrl: string | null): string {
   return [
+    ...(pagesUrl === null ? [] : [`[This request on the desk](${new URL(`/unlocks/${correlationId}`, pagesUrl).href})`, '']),
     `Institution \`${institutionId}\`; at most ${budget.maxAttempts} attempts until ${budget.deadlineAt}.`,
     '',
     'A pending activity may be paused, unpaused and reset here; cancelling takes effect between attempts. As far as Temporal tells what is done here, it goes on record as `operator.out_of_band`, under the name that Temporal was told; `POST /v1/unlocks/{correlationId}:pause` and its kin do the same with a verified name and a reason. Who asked for the unlock, and every attempt, stands in the audit log under the same correlationId.',

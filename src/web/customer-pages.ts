@@ -136,7 +136,7 @@ function searchMain(
 }
 
 function statusMain(status: LockStatus, formToken: string, mayUnlock: boolean): Html {
-  const { customerId, lockStatus, diagnosis, lastUnlocks } = status;
+  const { customerId, lockStatus, diagnosis, approvalNeeded, lastUnlocks } = status;
   const isLocked = lockStatus === 'locked';
   return html`<h1>Customer <code>${customerId}</code></h1>
     <p class="verdict ${isLocked ? 'bad' : 'plain'}">
@@ -144,6 +144,12 @@ function statusMain(status: LockStatus, formToken: string, mayUnlock: boolean): 
       ${isLocked ? (diagnosis === null ? 'An unlock is all that is needed.' : null) : 'An unlock will not help.'}
     </p>
     ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}
+    ${
+      approvalNeeded &&
+      html`<p class="note">
+        This customer was unlocked too often lately: a second person will have to approve this unlock before anything is sent to the bank.
+      </p>`
+    }
     ${isLocked && mayUnlock && unlockForm(formToken, { customerId, correlationId: randomUUID(), reason: '', ticket: '' }, [])}
     ${isLocked && !mayUnlock && html`<p class="note">You may look, but not unlock: your account does not have the right <code>${WRITE}</code>.</p>`}
     <form method="post" action="/customers">

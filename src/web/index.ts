@@ -6,9 +6,11 @@ import { auditCasePages } from './audit-case-page.js';
 import { auditChartsPages } from './audit-charts-page.js';
 import { auditPages } from './audit-page.js';
 import { createSealCheck } from './audit-seal.js';
+import { approvalPages } from './approval-pages.js';
 import { createCookie } from './cookies.js';
 import { customerPages } from './customer-pages.js';
 import { createFrame } from './frame.js';
+import { HEALTH_SCOPE, healthPages } from './health-page.js';
 import { identify } from './identify.js';
 import { operatorPages } from './operator-pages.js';
 import type { NavEntry } from './page.js';
@@ -41,6 +43,7 @@ const navigation: readonly NavEntry[] = [
   { href: '/', label: 'Unlock', scope: 'institution-users:read' },
   { href: '/unlocks', label: 'Requests', scope: 'institution-users:read' },
   { href: '/audit', label: 'Audit', scope: 'audit:read' },
+  { href: '/health', label: 'Health', scope: HEALTH_SCOPE },
 ];
 
 /** The desk: pages for support, compliance and operators. They may do what the API lets the person do who is signed in, and nothing else. */
@@ -69,6 +72,8 @@ export function createDesk({ store, sessionMaxMs, secure, tryOut, ...settings }:
         ...auditPages(),
         ...auditChartsPages(),
         ...auditCasePages({ sealsOf: createSealCheck(auditVerifiers) }),
+        ...approvalPages(),
+        ...healthPages(),
       ],
       assets,
       frame: createFrame({ assets, navigation }),

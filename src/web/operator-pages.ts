@@ -40,9 +40,13 @@ export function operatorPages(): Page[] {
 }
 
 /** The buttons that make sense as the request stands; they belong to the form beside what is redrawn, so that nothing typed is lost. */
-export function operatorButtons({ paused, nextAttemptAt }: UnlockAnswer): Html {
+export function operatorButtons({ paused, nextAttemptAt, approval }: UnlockAnswer): Html {
   const actions: OperatorAction[] =
-    paused === true ? ['resume', 'cancel'] : [...(nextAttemptAt === null ? [] : ['retry-now' as const]), 'pause', 'cancel'];
+    approval?.state === 'waiting'
+      ? ['cancel']
+      : paused === true
+        ? ['resume', 'cancel']
+        : [...(nextAttemptAt === null ? [] : ['retry-now' as const]), 'pause', 'cancel'];
   // The form's first button is what Enter would press in a field: none of these is meant by that.
   return html`<p class="actions">
     <button form="${FORM}" disabled hidden>Choose a button</button>

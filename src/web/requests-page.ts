@@ -6,7 +6,7 @@ import { dayStart, timeOf } from './times.js';
 import { actorWords, outcomeTone, outcomeWords } from './words.js';
 
 /** What the address may say. Not the customer: an id has no business in an address, and the search shows a customer's requests. */
-type Filters = Readonly<Record<'state' | 'outcome' | 'actor' | 'from' | 'to' | 'cursor', string>>;
+type Filters = Readonly<Record<'state' | 'outcome' | 'approval' | 'actor' | 'from' | 'to' | 'cursor', string>>;
 
 const REFRESH_MS = 10_000;
 const PAGE_SIZE = '50';
@@ -19,6 +19,7 @@ export function requestsPages(): Page[] {
     const filters: Filters = {
       state: of('state'),
       outcome: of('outcome'),
+      approval: of('approval'),
       actor: of('actor'),
       from: of('from'),
       to: of('to'),
@@ -80,18 +81,19 @@ function listMain(filters: Filters, items: readonly UnlockAnswer[], nextCursor: 
     </p>`;
 }
 
-function row({ correlationId, customerId, requestedAt, requestedBy, outcome, attempts, reason, ticket }: UnlockAnswer): Html {
+function row({ correlationId, customerId, requestedAt, requestedBy, outcome, attempts, reason, ticket, approval }: UnlockAnswer): Html {
+  const underWay = approval?.state === 'waiting' ? html`<strong>Waits for approval</strong>` : 'Under way';
   return html`<tr>
     <td><a id="row-${correlationId}" href="/unlocks/${correlationId}">${timeOf(requestedAt)}</a></td>
     <td><code>${customerId}</code></td>
-    <td class="${outcome === null ? 'plain' : outcomeTone[outcome]}">${outcome === null ? 'Under way' : outcomeWords[outcome]}</td>
+    <td class="${outcome === null ? 'plain' : outcomeTone[outcome]}">${outcome === null ? underWay : outcomeWords[outcome]}</td>
     <td>${attempts.length}</td>
     <td>${actorWords(requestedBy)}</td>
     <td>${reason}${ticket !== null && ` [${ticket}]`}</td>
   </tr>`;
 }
 
-function filterForm({ state, outcome, actor, from, to }: Filters): Html {
+function filterForm({ state, outcome, approval, actor, from, to }: Filters): Html {
   const option = (value: string, label: string, chosen: string): Html =>
     html`<option value="${value}" ${value === chosen && html`selected`}>${label}</option>`;
   return html`<form class="filters" method="get" action="/unlocks">
@@ -119,6 +121,10 @@ function filterForm({ state, outcome, actor, from, to }: Filters): Html {
       <label for="to">To (UTC)</label>
       <input id="to" name="to" type="date" value="${to}" />
     </div>
-    <div><button>Show</button> <a href="/unlocks">All</a></div>
+    <div>
+      ${approval !== '' && html`<input type="hidden" name="approval" value="${approval}" />`}
+      <button>Show</button> <a href="/unlocks">All</a>
+      <a href="/unlocks?approval=waiting" ${approval === 'waiting' && html`aria-current="true"`}>Waiting for approval</a>
+    </div>
   </form>`;
 }

@@ -1,5 +1,6 @@
 import { unlockSchema, type UnlockAnswer } from '../http/answer-schemas.js';
 import type { Answer } from '../http/route.js';
+import { approvalOutcome, decisionForm, mayDecide, waitingForApproval } from './approval-pages.js';
 import { html, type Html } from './html.js';
 import type { Page, PersonalVisit, Reply } from './page.js';
 import { operatorButtons, operatorForm } from './operator-pages.js';
@@ -17,7 +18,8 @@ export function unlockPages(): Page[] {
   async function show({ params, search, ask, session }: PersonalVisit): Promise<Reply> {
     const { body } = await ask({ method: 'get', route: '/v1/unlocks/{correlationId}', params, search });
     const unlock = unlockSchema.parse(body);
-    const title = unlock.outcome === null ? 'Unlock under way' : outcomeWords[unlock.outcome];
+    const title =
+      unlock.outcome === null ? (waits(unlock) ? 'Waits for a second person' : 'Unlock under way') : outcomeWords[unlock.outcome];
     return { kind: 'page', title, main: unlockMain(unlock, session) };
   }
 
@@ -54,7 +56,12 @@ export function unlockPages(): Page[] {
   ];
 }
 
-function unlockMain(unlock: UnlockAnswer, { person, formToken }: Session): Html {
+function waits({ state, approval }: UnlockAnswer): boolean {
+  return state === 'running' && approval?.state === 'waiting';
+}
+
+function unlockMain(unlock: UnlockAnswer, session: Session): Html {
+  const { person, formToken } = session;
   const isOperator = person.scopes.includes('unlocks:operate');
   const now = new Date();
   const { correlationId, customerId, state, reason, reasonCode, ticket, requestedAt, requestedBy, links } = unlock;
@@ -63,12 +70,15 @@ function unlockMain(unlock: UnlockAnswer, { person, formToken }: Session): Html 
     <div
       id="live"
       data-state="${state}"
+      data-approval="${unlock.approval?.state ?? 'none'}"
       data-events="/unlocks/${correlationId}/events"
       data-now="${now.toISOString()}"
       data-say="${spoken(unlock)}"
     >
-      ${standing(unlock)} ${isOperator && state === 'running' && operatorButtons(unlock)} ${attempts(unlock, now)}
+      ${standing(unlock, session)} ${isOperator && state === 'running' && operatorButtons(unlock)} ${approvalOutcome(unlock)}
+      ${attempts(unlock, now)}
     </div>
+    ${state === 'running' && mayDecide(unlock, session) && decisionForm(correlationId, formToken)}
     ${isOperator && state === 'running' && operatorForm(correlationId, formToken)}
     <h2>The request</h2>
     <dl>
@@ -104,7 +114,7 @@ function unlockMain(unlock: UnlockAnswer, { person, formToken }: Session): Html 
 }
 
 /** How it stands: the outcome with what it is worth, or what is going on. */
-function standing(unlock: UnlockAnswer): Html {
+function standing(unlock: UnlockAnswer, session: Session): Html {
   const { outcome, verification, diagnosis, nextAttemptAt, completedAt } = unlock;
   if (outcome !== null) {
     return html`<h1 class="verdict ${outcomeTone[outcome]}">${outcomeWords[outcome]}</h1>
@@ -112,12 +122,14 @@ function standing(unlock: UnlockAnswer): Html {
       ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}
       ${completedAt !== null && html`<p class="faint">Ended ${timeOf(completedAt)}.</p>`}`;
   }
-  return html`<h1 class="verdict plain">Unlock under way</h1>
-    <p>
-      ${progressWords(unlock)}
-      ${nextAttemptAt !== null && html`Next attempt ${timeOf(nextAttemptAt, 'time')}<span data-until="${nextAttemptAt}"></span>.`}
-    </p>
-    ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}
+  const head = waits(unlock)
+    ? waitingForApproval(unlock, session)
+    : html`<h1 class="verdict plain">Unlock under way</h1>
+        <p>
+          ${progressWords(unlock)}
+          ${nextAttemptAt !== null && html`Next attempt ${timeOf(nextAttemptAt, 'time')}<span data-until="${nextAttemptAt}"></span>.`}
+        </p>`;
+  return html`${head} ${diagnosis !== null && html`<p class="note">${diagnosis}</p>`}
     <p class="faint">You may close this page: the unlock goes on, and this address brings you back.</p>
     <noscript
       ><p>

@@ -3,6 +3,7 @@ import type { UnlockAnswer } from '../http/answer-schemas.js';
 type Attempt = UnlockAnswer['attempts'][number];
 type Outcome = NonNullable<UnlockAnswer['outcome']>;
 type Verification = NonNullable<UnlockAnswer['verification']>;
+type Approval = NonNullable<UnlockAnswer['approval']>;
 
 /** How a request ended, for a heading. */
 export const outcomeWords: Readonly<Record<Outcome, string>> = {
@@ -54,7 +55,9 @@ export function attemptWords({
 }
 
 /** What is going on with a request that has not ended, in one sentence. */
-export function progressWords({ attempts, nextAttemptAt, paused }: UnlockAnswer): string {
+export function progressWords({ attempts, nextAttemptAt, paused, approval }: UnlockAnswer): string {
+  if (approval?.state === 'waiting') return 'It waits for a second person to approve it.';
+  if (approval?.state === 'expired') return 'Nobody has decided in time; the request is being ended.';
   const last = attempts.at(-1);
   if (paused === true) return 'An operator keeps the next attempt back.';
   if (last === undefined)
@@ -66,6 +69,57 @@ export function progressWords({ attempts, nextAttemptAt, paused }: UnlockAnswer)
   return nextAttemptAt === null
     ? `Attempt ${last.attempt} is over; what follows is being decided.`
     : `Attempt ${last.attempt} did not do it; it is tried again by itself.`;
+}
+
+/** What became of the request for a second person. */
+export const approvalWords: Readonly<Record<Exclude<Approval['state'], 'waiting'>, string>> = {
+  approved: 'Approved',
+  declined: 'Declined',
+  expired: 'Nobody decided in time',
+  cancelled: 'The request ended before anybody decided',
+};
+
+/** Why somebody else had to be asked. */
+export function whyApproval({ unlocks, windowMs }: Approval): string {
+  const often = unlocks === 1 ? 'once' : `${unlocks} times`;
+  return `The customer had been unlocked ${often} within ${durationWords(windowMs)}: somebody else must make sure that it is the customer who asks.`;
+}
+
+/** What came of attempts, for a heading over their number. */
+export function attemptResultWords(result: string): string {
+  return resultLabels.get(result) ?? result;
+}
+
+const resultLabels: ReadonlyMap<string, string> = new Map([
+  ['succeeded', 'Accepted by the bank'],
+  ['rejected', 'Refused for good'],
+  ['retryable', 'Could not be done now'],
+  ['unknown', 'No usable answer'],
+]);
+
+/** A part of the house, by its name in `/readyz`. */
+export function partWords(part: string): string {
+  return partLabels.get(part) ?? part;
+}
+
+const partLabels: ReadonlyMap<string, string> = new Map([
+  ['postgres', 'Postgres'],
+  ['temporal', 'Temporal'],
+  ['worker', 'The worker of this process'],
+  ['process', 'This process, which is going down'],
+]);
+
+const units = [
+  { ms: 86_400_000, one: 'day' },
+  { ms: 3_600_000, one: 'hour' },
+  { ms: 60_000, one: 'minute' },
+] as const;
+
+/** A length of time, rounded as people say it. */
+export function durationWords(ms: number): string {
+  const { ms: unitMs, one } = units.find((unit) => ms >= unit.ms) ?? { ms: 1_000, one: 'second' };
+  const count = Math.round(ms / unitMs);
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** Who asked, as people read it. */

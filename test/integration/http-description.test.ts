@@ -51,6 +51,7 @@ describe('/openapi.json', () => {
       'get /v1/audit/checkpoint': ['audit:read'],
       'get /v1/audit/events/{eventId}/inclusion-proof': ['audit:read'],
       'get /v1/audit/consistency-proof': ['audit:read'],
+      'get /v1/health-summary': ['unlocks:operate'],
       'get /healthz': [],
       'get /readyz': [],
       'get /openapi.json': [],

@@ -108,6 +108,7 @@ export function closedRooms() {
     checkpoint: refuse('checkpoint'),
     inclusionProofs: refuse('inclusionProofs'),
     consistencyProof: refuse('consistencyProof'),
+    health: refuse('health'),
   };
   const executions: UnlockExecutions = {
     start: refuse('start'),

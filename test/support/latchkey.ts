@@ -216,6 +216,7 @@ export async function openLatchkey(wishes: Wishes = {}) {
     customerRefKey: 'a key for tests only',
     readTimeoutMs: 10_000,
     taskQueue: queue,
+    pagesUrl: () => (wishes.desk === undefined ? null : url),
   });
   const shutdown = new AbortController();
   const logLines: object[] = [];
