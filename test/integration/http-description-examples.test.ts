@@ -62,6 +62,8 @@ function allExamples(): Shown[] {
   const shown: Shown[] = [];
   const inContent = (at: string, content: z.infer<typeof contentSchema> = {}): void => {
     for (const [type, { example, examples = {} }] of Object.entries(content)) {
+      // A stream has no schema.
+      if (type === 'text/event-stream') continue;
       const values = [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)];
       shown.push(...values.map((value) => ({ at: `${at}/content/${step(type)}/schema`, value })));
     }
