@@ -23,8 +23,9 @@ const starts = routes
 const ofSeal = routes.filter(({ path }) => path === '/v1/audit/checkpoint' || path === '/v1/audit/consistency-proof');
 const exports = routes.filter(({ path }) => path === '/v1/audit/export');
 const counts = routes.filter(({ path }) => path === '/v1/audit/summary');
+const glances = routes.filter(({ path }) => path === '/v1/health-summary');
 const lists = routes.filter(
-  (route) => route.method === 'get' && !route.path.includes('{') && ![...ofSeal, ...exports, ...counts].includes(route),
+  (route) => route.method === 'get' && !route.path.includes('{') && ![...ofSeal, ...exports, ...counts, ...glances].includes(route),
 );
 const aboutRecords = routes.filter(({ path }) => /\{(eventId|exportId)\}/.test(path));
 const aboutCustomers = routes.filter(({ method, path }) => method === 'get' && path.includes('{customerId}'));
@@ -104,7 +105,17 @@ async function untouched<T>(correlationId: string, work: () => Promise<T>): Prom
 
 describe('a caller of one institution and the ids of another', () => {
   it('meet on every route of the table', () => {
-    const covered = [...aboutRequests, ...aboutRecords, ...starts, ...lists, ...counts, ...exports, ...ofSeal, ...aboutCustomers];
+    const covered = [
+      ...aboutRequests,
+      ...aboutRecords,
+      ...starts,
+      ...lists,
+      ...counts,
+      ...glances,
+      ...exports,
+      ...ofSeal,
+      ...aboutCustomers,
+    ];
     expect(new Set(covered)).toEqual(new Set(routes));
     expect(covered).toHaveLength(routes.length);
   });
@@ -172,6 +183,15 @@ describe('a caller of one institution and the ids of another', () => {
     const { text } = await send(call, intruder, `?limit=200&cursor=${nextCursor ?? ''}`);
     expect(text).not.toContain(latchkey.sandbox.institutionId);
     expect((await send(call, owner, '?limit=200')).text).toContain(latchkey.sandbox.institutionId);
+  });
+
+  it.each(glances)('$method $path: tells nothing of what another institution has under way', async (route) => {
+    const call = callOf(route, { correlationId: randomUUID(), customerId: 'x' });
+    const [theirs, own] = [await send(call, intruder), await send(call, await latchkey.sandbox.mintToken())];
+    expect([theirs.body, own.body]).toMatchObject([
+      { running: { count: 0, oldest: null }, lastHour: { attempts: { retryable: 0 } } },
+      { running: { count: 1 }, lastHour: { attempts: { retryable: 1 } } },
+    ]);
   });
 
   it.each(counts)('$method $path: counts no row of another institution, whatever is filtered for', async (route) => {
