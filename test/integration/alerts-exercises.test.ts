@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { CALLER_CLIENT_ID } from '../../src/sandbox/issuer.js';
 import { taskQueue } from '../../src/temporal/settings.js';
 import { eventually } from '../support/eventually.js';
+import { startReceiver, webhookSecret, type Receiver } from '../support/receiver.js';
 import { AT_LEISURE, startWatchedSystem, withPrometheus, type WatchedSystem } from '../support/watched-system.js';
 
 let system: WatchedSystem;
+let receiver: Receiver;
+let folder: string;
 
 /** Until each of them has ended with this outcome. */
 async function untilEnded(correlationIds: readonly string[], outcome: string): Promise<void> {
@@ -24,15 +31,24 @@ async function asSuperuser(statements: string): Promise<void> {
 
 withPrometheus('the running system, watched by Prometheus: exercises', () => {
   beforeAll(async () => {
+    receiver = await startReceiver();
+    folder = await mkdtemp(join(tmpdir(), 'latchkey-test-exercises-'));
+    const webhook = { institutionId: 'sandbox-bank', clientId: CALLER_CLIENT_ID, url: receiver.url, secretVariable: 'RECEIVER_SECRET' };
+    await writeFile(join(folder, 'webhooks.json'), JSON.stringify([webhook]));
+    const telling = { WEBHOOKS_FILE: join(folder, 'webhooks.json'), RECEIVER_SECRET: webhookSecret() };
     // Longer than it may be cut off from Temporal.
     system = await startWatchedSystem({
       window: '16s',
-      api: { RELOCK_WATCH_MS: '1000', UPSTREAM_TIMEOUT_MS: '10000' },
-      worker: { UPSTREAM_TIMEOUT_MS: '10000' },
+      api: { RELOCK_WATCH_MS: '1000', UPSTREAM_TIMEOUT_MS: '10000', ...telling },
+      worker: { UPSTREAM_TIMEOUT_MS: '10000', ...telling },
     });
     system.startSealer();
   }, 240_000);
-  afterAll(() => system.close());
+  afterAll(async () => {
+    await system.close();
+    await receiver.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('tells of steps that wait for a worker, while none reaches Temporal', async () => {
     const waiting = await system.askForMany(30, [{ httpStatus: 503, headers: { 'Retry-After': '2' } }]);
@@ -48,10 +64,11 @@ withPrometheus('the running system, watched by Prometheus: exercises', () => {
     await system.isOver('LatchkeyTasksWait');
   }, 200_000);
 
-  it('tells of a slow bank, of customers who are locked again, of denials that cannot be recorded, and of a request that nothing explains', async () => {
+  it('tells of a slow bank, of customers who are locked again, of denials that cannot be recorded, of callers who are not told, and of a request that nothing explains', async () => {
     const { client, sql } = system.latchkey;
     await sql("alter table audit_event add constraint exercise check (action <> 'access.denied') not valid");
     const knock = () => fetch(`${system.apiUrl}/v1/audit/events`, { headers: { authorization: 'Bearer nonsense' } });
+    receiver.answerAlways({ httpStatus: 410 });
     const timer = setInterval(() => void knock().catch(() => undefined), 1_000);
     // What anybody can start who has the rights for it in Temporal, and ours cannot read.
     const workflowId = `unlock-${randomUUID()}`;
@@ -60,18 +77,21 @@ withPrometheus('the running system, watched by Prometheus: exercises', () => {
     const unlocked = await system.askForMany(12, [{ lockAgain: true }]);
     try {
       await untilEnded(unlocked, 'unlocked');
+      await system.fires('LatchkeyWebhooksNotDelivered');
       await system.fires('LatchkeyRelocked');
       await system.fires('LatchkeyDenialsLost');
       await system.fires('LatchkeyBankSlow');
     } finally {
       clearInterval(timer);
+      receiver.answerAlways({ httpStatus: 204 });
       await sql('alter table audit_event drop constraint exercise');
     }
     await eventually(async () => {
       await client.workflow.execute('reconcileAudit', { taskQueue, workflowId: `reconcile-audit-${randomUUID()}` });
       expect(await system.firing()).toContain('LatchkeyNotMended');
     }, AT_LEISURE);
-    for (const alert of ['LatchkeyRelocked', 'LatchkeyDenialsLost', 'LatchkeyBankSlow', 'LatchkeyNotMended']) await system.isOver(alert);
+    const told = ['LatchkeyRelocked', 'LatchkeyDenialsLost', 'LatchkeyBankSlow', 'LatchkeyNotMended', 'LatchkeyWebhooksNotDelivered'];
+    for (const alert of told) await system.isOver(alert);
   }, 200_000);
 
   it('tells of an audit log that somebody has tampered with, until it is put right', async () => {
