@@ -43,6 +43,13 @@ export function createApprovalDesk({ audit, executions, desk }: ApprovalDeskPart
     return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
   }
 
+  /** A request that was accepted a moment ago has no row yet. */
+  async function whyUnseen({ correlationId, institutionId }: Decision): Promise<Problem> {
+    const accepted = await desk.look(correlationId, institutionId);
+    if (accepted !== null) return nothingToActOn({ because: 'It does not wait for a second person.', mayPass: true });
+    return new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
+  }
+
   async function put(wish: Decision, requested: AuditEvent): Promise<string> {
     const { correlationId, institutionId, actor, reason, ticket, source } = wish;
     const workflowId = unlockWorkflowId(correlationId);
@@ -75,7 +82,7 @@ export function createApprovalDesk({ audit, executions, desk }: ApprovalDeskPart
       const { correlationId, institutionId, actor } = wish;
       const record = await recordOf(wish);
       const { requested, completed, approval } = record;
-      if (requested === null) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
+      if (requested === null) throw await whyUnseen(wish);
       if (completed !== null) throw endedProblem(completed);
       if (approval === null) throw nothingToActOn('It does not wait for a second person.');
       const objection = objectionToApprover(actor, requested);

@@ -257,6 +257,21 @@ describe('a decision', () => {
   });
 });
 
+describe('a request that has no row yet', () => {
+  it('is known, and does not wait for anybody', async () => {
+    const idle = await openLatchkey({ settings: { repeatGuard: GUARD }, withWorker: false });
+    try {
+      const token = await idle.sandbox.mintToken({ subject: 'ann' });
+      const correlationId = await ask('fresh', idle, token);
+      const path = `/v1/unlocks/${correlationId}:approve`;
+      const reply = await idle.call(path, { method: 'POST', body: { reason: REASON }, token });
+      expect([reply.status, reply.body]).toEqual([409, expect.objectContaining({ code: 'nothing_to_act_on' })]);
+    } finally {
+      await idle.close();
+    }
+  });
+});
+
 describe('while it waits', () => {
   it('it can be cancelled, and nothing else can be done to it', async () => {
     const correlationId = await waits('steered');
