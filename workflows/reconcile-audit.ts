@@ -1,5 +1,5 @@
 import { isCancellation, patched, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { Activities, ReconcilerProgress, Suspects } from '../activities/contract.js';
+import type { Activities, ComparisonProgress, ReconcilerProgress, Suspects } from '../activities/contract.js';
 
 /** What is found beyond this is left to the next run. */
 const ROUNDS = 5;
@@ -37,7 +37,9 @@ export async function reconcileAudit(): Promise<ReconcilerProgress> {
   const left = progressIn(workflowInfo().lastResult);
   await lookInto(left.waiting);
   const comparison = await goThrough(left.comparison, (at) => activities.compareWithTemporal(at));
-  const scannedTo = await goThrough(left.scannedTo, (at) => activities.findOpenRequests(at));
+  const scannedTo = await goThrough(isOfAnotherLog(left.comparison, comparison) ? FROM_THE_BEGINNING.scannedTo : left.scannedTo, (at) =>
+    activities.findOpenRequests(at),
+  );
   if (patched('running-requests-are-counted')) {
     await activities.lookAtRunning({ waiting: [...waiting], scannedTo }).catch((error: unknown) => {
       // What the run has come to is worth more than a count.
@@ -48,6 +50,11 @@ export async function reconcileAudit(): Promise<ReconcilerProgress> {
     `Requests to look into again: ${waiting.size}. Closed workflows compared until ${comparison.comparedUntil ?? 'none yet'}.`,
   );
   return { waiting: [...waiting], comparison, scannedTo };
+}
+
+/** True where the log was restored from a backup since: positions were given out anew, and ends that stood in it may be gone. */
+function isOfAnotherLog({ logNumber: before = null }: ComparisonProgress, { logNumber: now = null }: ComparisonProgress): boolean {
+  return before !== null && before !== now;
 }
 
 /** What another version left behind is no use: a new beginning costs time alone. */
