@@ -1,10 +1,10 @@
-import type { ApprovalState } from '../src/domain/approval.js';
+import { approvalState } from '../src/domain/approval.js';
 import { hasSucceeded, type Attempt } from '../src/domain/attempt.js';
 import type { AuditEvent } from '../src/domain/audit-event.js';
 import { meanings } from '../src/domain/meaning.js';
 import { diagnoseEnding } from '../src/domain/diagnosis.js';
 import { flagsAsJson, statusFlagsFrom } from '../src/domain/lock-status.js';
-import { outcomeNeedsStatusRead, settle, type Outcome, type Proposal } from '../src/domain/outcome.js';
+import { outcomeNeedsStatusRead, settle, type Proposal } from '../src/domain/outcome.js';
 import { foundNotLocked, type UnlockRecord } from '../src/domain/unlock-record.js';
 import type { UnlockSubject } from '../src/domain/unlock-request.js';
 import type { StatusReading, Upstream } from '../src/upstream/index.js';
@@ -49,7 +49,7 @@ export async function settleRequest({ upstream, recorder, subject, propose, mayA
   const lockStatus = reading === null ? known : reading.kind === 'read' ? reading.lockStatus : 'unavailable';
   const settlement = settle({ proposal: propose(record), attempts: record.attempts, lockStatus });
   const flags = reading?.kind === 'read' ? reading.flags : statusFlagsFrom(record.statusChecks.at(-1)?.metadata.flags);
-  const approval = approvalAtEnd(record, settlement.outcome);
+  const approval = record.approval && approvalState(record.approval, settlement, new Date());
   const diagnosis = diagnoseEnding({ ...settlement, flags, meaning: lastRefusal(record), approval });
   const written = await recorder.completed({
     ...settlement,
@@ -69,13 +69,6 @@ function resultOf(record: UnlockRecord, completed: AuditEvent): UnlockResult {
 /** With an unknown attempt and no success, only the status tells what happened. */
 function restsOnReading(attempts: readonly Attempt[]): boolean {
   return attempts.some(({ result }) => result === 'unknown') && !attempts.some(hasSucceeded);
-}
-
-/** Null where no second person was asked. */
-function approvalAtEnd({ approval }: UnlockRecord, outcome: Outcome): ApprovalState | null {
-  if (approval === null) return null;
-  if (approval.decision !== null) return approval.decision.kind === 'approve' ? 'approved' : 'declined';
-  return outcome === 'cancelled' ? 'cancelled' : 'expired';
 }
 
 function lastRefusal({ attempts, statusChecks }: UnlockRecord) {

@@ -6,7 +6,7 @@ import { callerHelp, correlationIdArgument, countArgument, ownVoice, write, type
 import { untilInterrupted } from './signals.js';
 import { table } from './table.js';
 import { moment } from './times.js';
-import { sayHappenings, sayHowItStands, sayWhich, whoIs } from './unlock-view.js';
+import { sayUnlock, whoIs } from './unlock-view.js';
 import { outcomeWords } from './unlock-words.js';
 import type { Voice } from './voice.js';
 import { lookAt, watch } from './watch.js';
@@ -84,13 +84,7 @@ export function addStatusCommand({ program, settingsOf }: PeopleParts): void {
         });
         if (first === null) return interruption.exitCode();
         if (isWatched) return watch({ door, first, manner: json ? 'changes' : 'words', voice, interruption, limitMs: null });
-        if (json) {
-          voice.say(JSON.stringify(first));
-          return exitCodes.done;
-        }
-        sayWhich(first, voice);
-        sayHappenings(null, first, voice);
-        sayHowItStands(first, voice);
+        sayUnlock(first, { json, voice });
         return exitCodes.done;
       }),
     );

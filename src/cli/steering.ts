@@ -5,7 +5,7 @@ import { CallFailure } from './call-failure.js';
 import { ending, exitCodeHelp, exitCodes } from './exit-codes.js';
 import { createFrontDoor } from './front-door.js';
 import { callerHelp, correlationIdArgument, ownVoice, type PeopleParts } from './people.js';
-import { followLine, sayHappenings, sayHowItStands, sayWhich } from './unlock-view.js';
+import { followLine, sayUnlock } from './unlock-view.js';
 
 interface SteeringOptions {
   readonly reason: string;
@@ -46,13 +46,7 @@ export function addSteeringCommands({ program, settingsOf }: PeopleParts): void 
           if (!(error instanceof CallFailure) || error.kind !== 'lost') throw error;
           throw error.withAdvice(`Whether it was done is not known: ${followLine(correlationId)}`);
         });
-        if (json) {
-          voice.say(JSON.stringify(unlock));
-          return exitCodes.done;
-        }
-        sayWhich(unlock, voice);
-        sayHappenings(null, unlock, voice);
-        sayHowItStands(unlock, voice);
+        sayUnlock(unlock, { json, voice });
         return exitCodes.done;
       }),
     );

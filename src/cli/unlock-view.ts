@@ -31,6 +31,17 @@ export function sayHappenings(before: UnlockAnswer | null, now: UnlockAnswer, { 
   for (const { at, words } of happenings(before, now)) say(`  ${paint('dim', at === null ? NO_TIME : clock(at))}  ${words}`);
 }
 
+/** All of it, told once: in words, or as JSON for scripts. */
+export function sayUnlock(unlock: UnlockAnswer, { json, voice }: { readonly json: boolean; readonly voice: Speaking }): void {
+  if (json) {
+    voice.say(JSON.stringify(unlock));
+    return;
+  }
+  sayWhich(unlock, voice);
+  sayHappenings(null, unlock, voice);
+  sayHowItStands(unlock, voice);
+}
+
 /** How it ended, or what it waits for; and how it is followed. */
 export function sayHowItStands(unlock: UnlockAnswer, { say, paint }: Speaking): void {
   const { outcome, verification, diagnosis, correlationId } = unlock;

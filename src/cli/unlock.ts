@@ -7,7 +7,7 @@ import { createFrontDoor } from './front-door.js';
 import { callerHelp, correlationIdArgument, ownVoice, type PeopleParts } from './people.js';
 import { untilInterrupted } from './signals.js';
 import { sayDryRun } from './dry-run-view.js';
-import { sayHappenings, sayHowItStands, sayWhich } from './unlock-view.js';
+import { sayUnlock } from './unlock-view.js';
 import { watch } from './watch.js';
 
 interface UnlockOptions {
@@ -61,13 +61,7 @@ export function addUnlockCommand({ program, settingsOf }: PeopleParts): void {
           const limitMs = typeof wait === 'number' ? wait * 1000 : null;
           return watch({ door, first, manner: json ? 'end' : 'words', voice, interruption, limitMs });
         }
-        if (json) {
-          voice.say(JSON.stringify(first));
-          return exitCodes.done;
-        }
-        sayWhich(first, voice);
-        sayHappenings(null, first, voice);
-        sayHowItStands(first, voice);
+        sayUnlock(first, { json, voice });
         return exitCodes.done;
       }),
     );

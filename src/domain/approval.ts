@@ -53,7 +53,7 @@ function decisionIn(events: readonly AuditEvent[]): Approval['decision'] {
 }
 
 /** @param completed the request's end; null while there is none */
-export function approvalState({ decision, expiresAt }: Approval, completed: AuditEvent | null, now: Date): ApprovalState {
+export function approvalState({ decision, expiresAt }: Approval, completed: Pick<AuditEvent, 'outcome'> | null, now: Date): ApprovalState {
   if (decision !== null) return decision.kind === 'approve' ? 'approved' : 'declined';
   if (completed !== null) return completed.outcome === 'cancelled' ? 'cancelled' : 'expired';
   return now < expiresAt ? 'waiting' : 'expired';

@@ -2,13 +2,13 @@ import { AuditConflictError, type AuditLog } from '../audit/audit-log.js';
 import { auditEventId } from '../audit/event-id.js';
 import { approvalState, decisionActions, objectionToApprover, type ApprovalDecision } from '../domain/approval.js';
 import type { AuditEvent } from '../domain/audit-event.js';
-import { unlockRecord, type UnlockRecord } from '../domain/unlock-record.js';
 import { unlockWorkflowId, type RequestSource } from '../domain/unlock-request.js';
 import type { UnlockExecutions } from '../temporal/unlock-executions.js';
 import { ForbiddenProblem, type Caller } from './auth.js';
 import { fromAudit, fromTemporal } from './availability.js';
 import { endedProblem, nothingToActOn, onceOnRecord } from './operator-desk.js';
 import { Problem } from './problem.js';
+import { recordOf } from './record-of.js';
 import type { UnlockView } from './representation.js';
 import type { UnlockDesk } from './unlock-desk.js';
 
@@ -39,10 +39,6 @@ export interface ApprovalDesk {
 }
 
 export function createApprovalDesk({ audit, executions, desk }: ApprovalDeskParts): ApprovalDesk {
-  async function recordOf({ correlationId, institutionId }: Decision): Promise<UnlockRecord> {
-    return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
-  }
-
   /** A request that was accepted a moment ago has no row yet. */
   async function whyUnseen({ correlationId, institutionId }: Decision): Promise<Problem> {
     const accepted = await desk.look(correlationId, institutionId);
@@ -80,7 +76,7 @@ export function createApprovalDesk({ audit, executions, desk }: ApprovalDeskPart
   return {
     async decide(wish) {
       const { correlationId, institutionId, actor } = wish;
-      const record = await recordOf(wish);
+      const record = await recordOf(audit, wish);
       const { requested, completed, approval } = record;
       if (requested === null) throw await whyUnseen(wish);
       if (completed !== null) throw endedProblem(completed);
@@ -96,7 +92,7 @@ export function createApprovalDesk({ audit, executions, desk }: ApprovalDeskPart
       const told = await onceOnRecord(IS_DECIDED, fromTemporal(executions.tellDecision(correlationId, decisionId)));
       const view = await onceOnRecord(IS_DECIDED, desk.look(correlationId, institutionId));
       if (told === 'nothing_there' && view?.record.completed != null && decision === null) throw endedProblem(view.record.completed);
-      return view ?? { record: await onceOnRecord(IS_DECIDED, recordOf(wish)), request: null, execution: null };
+      return view ?? { record: await onceOnRecord(IS_DECIDED, recordOf(audit, wish)), request: null, execution: null };
     },
   };
 }

@@ -4,12 +4,13 @@ import { auditEventId } from '../audit/event-id.js';
 import { approvalState } from '../domain/approval.js';
 import type { AuditEvent, JsonObject } from '../domain/audit-event.js';
 import { operatorActions, type OperatorAction } from '../domain/operator-action.js';
-import { unlockRecord, type UnlockRecord } from '../domain/unlock-record.js';
+import type { UnlockRecord } from '../domain/unlock-record.js';
 import { unlockWorkflowId, type Actor, type RequestSource } from '../domain/unlock-request.js';
 import type { PendingStep, UnlockExecution, UnlockExecutions } from '../temporal/unlock-executions.js';
 import { fromAudit, fromTemporal } from './availability.js';
 import { RETRY_AFTER_SECONDS } from './error-codes.js';
 import { Problem } from './problem.js';
+import { recordOf } from './record-of.js';
 import type { UnlockView } from './representation.js';
 import type { HttpLog } from './settings.js';
 import type { UnlockDesk } from './unlock-desk.js';
@@ -43,14 +44,10 @@ export interface OperatorDesk {
 }
 
 export function createOperatorDesk({ audit, executions, desk, log }: OperatorDeskParts): OperatorDesk {
-  async function recordOf({ correlationId, institutionId }: Pick<Act, 'correlationId' | 'institutionId'>) {
-    return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
-  }
-
   /** @throws Problem where there is nothing that the action could be done to */
   async function subjectOf(act: Act): Promise<UnlockExecution> {
     const { action, correlationId, institutionId } = act;
-    const record = await recordOf(act);
+    const record = await recordOf(audit, act);
     const execution = record.completed === null ? await fromTemporal(executions.find(correlationId)) : null;
     const owner = record.requested ?? record.completed ?? execution?.request;
     if (owner?.institutionId !== institutionId) throw new Problem('not_found', { detail: 'No unlock request has this correlationId.' });
@@ -59,7 +56,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
       if (objection === null) return execution;
       throw nothingToActOn(objection);
     }
-    throw endedProblem(execution === null ? record.completed : (await recordOf(act)).completed);
+    throw endedProblem(execution === null ? record.completed : (await recordOf(audit, act)).completed);
   }
 
   /** @returns the row's id */
@@ -98,7 +95,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
       const asked = await put(act, execution);
       const done = await onceOnRecord(MAY_BE_DONE, fromTemporal(executions.operate(act.action, execution)));
       if (done === 'nothing_there') {
-        const told = put(act, execution, { carriedOut: false, act: asked }).then(() => recordOf(act));
+        const told = put(act, execution, { carriedOut: false, act: asked }).then(() => recordOf(audit, act));
         const { completed } = await onceOnRecord(MAY_BE_DONE, told);
         throw completed === null ? nothingToActOn('The step that it was meant for has just ended.') : endedProblem(completed);
       }
@@ -106,7 +103,7 @@ export function createOperatorDesk({ audit, executions, desk, log }: OperatorDes
         log.warn({ err: error, correlationId }, 'an action was carried out, and how the request stands cannot be told');
         return null;
       });
-      return after ?? { record: await onceOnRecord(IS_DONE, recordOf(act)), request: execution.request, execution: null };
+      return after ?? { record: await onceOnRecord(IS_DONE, recordOf(audit, act)), request: execution.request, execution: null };
     },
   };
 }

@@ -7,6 +7,7 @@ import { unlockWorkflowId, type UnlockRequest } from '../domain/unlock-request.j
 import type { UnlockExecution, UnlockExecutions } from '../temporal/unlock-executions.js';
 import { fromAudit, fromTemporal } from './availability.js';
 import { Problem } from './problem.js';
+import { recordOf } from './record-of.js';
 import { actorOfEvent, type UnlockView } from './representation.js';
 import type { HttpLog } from './settings.js';
 import type { Waits } from './waits.js';
@@ -40,10 +41,6 @@ export interface UnlockDesk {
 }
 
 export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): UnlockDesk {
-  async function recordOf({ correlationId, institutionId }: Place): Promise<UnlockRecord> {
-    return unlockRecord((await fromAudit(audit.eventsOf(correlationId, institutionId))).events);
-  }
-
   async function accept(request: UnlockRequest): Promise<UnlockView> {
     const { correlationId, institutionId } = request;
     const { events, takesRows, takenElsewhere } = await fromAudit(audit.eventsOf(correlationId, institutionId));
@@ -64,7 +61,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
     }
     refuseOtherSubject(start.execution.request, request);
     await recordJoining(request, record.requested?.actorId ?? start.execution.request.actor.id);
-    return viewOf(await recordOf(request), start.execution);
+    return viewOf(await recordOf(audit, request), start.execution);
   }
 
   /** The first request stands; that another actor wants the same is an event of its own, once for each. */
@@ -96,7 +93,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
 
   async function find(place: Place): Promise<UnlockView | null> {
     const { correlationId } = place;
-    const record = await recordOf(place);
+    const record = await recordOf(audit, place);
     if (record.completed !== null) return { record, request: null, execution: null };
     const execution = await fromTemporal(executions.find(correlationId)).catch((error: unknown) => {
       // With a row on record the answer only loses the time of the next attempt.
@@ -105,7 +102,7 @@ export function createUnlockDesk({ audit, executions, waits, log }: DeskParts): 
       return null;
     });
     if (execution === null) return record.requested === null ? null : { record, request: null, execution: null };
-    return viewOf(execution.state === 'closed' ? await recordOf(place) : record, execution);
+    return viewOf(execution.state === 'closed' ? await recordOf(audit, place) : record, execution);
   }
 
   return {

@@ -4,6 +4,7 @@ import { outcomes } from '../domain/outcome.js';
 import { auditAddress, type AuditAddress, type AuditFilters } from './audit-address.js';
 import { columnChoices } from './audit-columns.js';
 import { actionWords, resultWords } from './audit-words.js';
+import { choice, dayFields } from './filter-fields.js';
 import { html, type Html } from './html.js';
 import { outcomeWords } from './words.js';
 
@@ -54,14 +55,7 @@ export function auditFilterForm({ filters, columns }: AuditAddress): Html {
         <label for="correlationId">Number of a request</label>
         <input id="correlationId" name="correlationId" value="${correlationId}" autocomplete="off" spellcheck="false" />
       </div>
-      <div>
-        <label for="from">From (UTC)</label>
-        <input id="from" name="from" type="date" value="${from}" />
-      </div>
-      <div>
-        <label for="to">To (UTC)</label>
-        <input id="to" name="to" type="date" value="${to}" />
-      </div>
+      ${dayFields({ from, to })}
       <div><button>Show</button> <a href="${auditAddress({ columns })}">All</a></div>
     </div>
     <details class="columns">
@@ -76,20 +70,4 @@ export function auditFilterForm({ filters, columns }: AuditAddress): Html {
       <p class="faint">Press <em>Show</em> to see them. Bookmark the page to keep the view.</p>
     </details>
   </form>`;
-}
-
-function choice<Name extends string>(
-  name: keyof AuditFilters,
-  label: string,
-  chosen: string,
-  values: readonly Name[],
-  words: Readonly<Record<Name, string>>,
-): Html {
-  return html`<div>
-    <label for="${name}">${label}</label>
-    <select id="${name}" name="${name}">
-      <option value="">Any</option>
-      ${values.map((value) => html`<option value="${value}" ${value === chosen && html`selected`}>${words[value]}</option>`)}
-    </select>
-  </div>`;
 }

@@ -1,5 +1,6 @@
 import { unlockPageSchema, type UnlockAnswer } from '../http/answer-schemas.js';
 import { outcomes } from '../domain/outcome.js';
+import { choice, dayFields } from './filter-fields.js';
 import { html, type Html } from './html.js';
 import type { Page, PersonalVisit, Reply } from './page.js';
 import { dayStart, timeOf } from './times.js';
@@ -93,34 +94,17 @@ function row({ correlationId, customerId, requestedAt, requestedBy, outcome, att
   </tr>`;
 }
 
+const states = ['running', 'completed'] as const;
+const stateWords = { running: 'Under way', completed: 'Ended' } as const;
+
 function filterForm({ state, outcome, approval, actor, from, to }: Filters): Html {
-  const option = (value: string, label: string, chosen: string): Html =>
-    html`<option value="${value}" ${value === chosen && html`selected`}>${label}</option>`;
   return html`<form class="filters" method="get" action="/unlocks">
-    <div>
-      <label for="state">State</label>
-      <select id="state" name="state">
-        ${option('', 'Any', state)}${option('running', 'Under way', state)}${option('completed', 'Ended', state)}
-      </select>
-    </div>
-    <div>
-      <label for="outcome">Outcome</label>
-      <select id="outcome" name="outcome">
-        ${option('', 'Any', outcome)}${outcomes.map((each) => option(each, outcomeWords[each], outcome))}
-      </select>
-    </div>
+    ${choice('state', 'State', state, states, stateWords)} ${choice('outcome', 'Outcome', outcome, outcomes, outcomeWords)}
     <div>
       <label for="actor">Asked by (account)</label>
       <input id="actor" name="actor" value="${actor}" autocomplete="off" />
     </div>
-    <div>
-      <label for="from">From (UTC)</label>
-      <input id="from" name="from" type="date" value="${from}" />
-    </div>
-    <div>
-      <label for="to">To (UTC)</label>
-      <input id="to" name="to" type="date" value="${to}" />
-    </div>
+    ${dayFields({ from, to })}
     <div>
       ${approval !== '' && html`<input type="hidden" name="approval" value="${approval}" />`}
       <button>Show</button> <a href="/unlocks">All</a>
