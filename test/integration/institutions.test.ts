@@ -80,7 +80,7 @@ describe('several institutions in one deployment', () => {
   });
 
   it('a bank that hangs holds up no other one', async () => {
-    otherBank().customers.set('hangs', { script: [{ answerDelayMs: 60_000, times: 'always' }] });
+    otherBank().customers.set('hangs', { script: [{ delayMs: 60_000, times: 'always' }] });
     const hanging = await Promise.all(
       Array.from({ length: 20 }, () =>
         latchkey.call('/v1/unlocks', { method: 'POST', token: others, body: { customerId: 'hangs', reason: 'a test' } }),
