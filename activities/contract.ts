@@ -114,6 +114,9 @@ export type ExecutionState =
       readonly result: UnlockResult | null;
     };
 
+/** How an activity's last try ended: `none` had, `taken_away` by whoever unpaused or reset it, or as the failure's type tells. */
+export type LastFailure = { readonly kind: 'none' | 'taken_away' } | { readonly kind: 'kept'; readonly type: string | null };
+
 /** What Temporal knows of the workflow that tells a request's caller. */
 export type NotificationState =
   | { readonly kind: 'running' }
@@ -135,11 +138,8 @@ export interface Executions {
   stateOf(correlationId: string): Promise<ExecutionState>;
   /** What was done to one run of a workflow by others than its worker, oldest first; nothing where it is gone. */
   operationsOn(correlationId: string, runId: string): Promise<readonly OperationTrace[]>;
-  /**
-   * True where Temporal never heard how the last try of this running activity ended, or there was none: nobody was told when the next one is due.
-   * False: whoever runs it before then was hurried.
-   */
-  lastTryWasLost(activity: { readonly workflowId: string; readonly runId: string; readonly activityId: string }): Promise<boolean>;
+  /** What Temporal keeps of how the last try of this running activity ended. */
+  lastFailureOf(activity: { readonly workflowId: string; readonly runId: string; readonly activityId: string }): Promise<LastFailure>;
   /** Running workflows of which somebody paused an activity, some hundred at most. */
   listPaused(): Promise<readonly { readonly correlationId: string; readonly operations: readonly OperationTrace[] }[]>;
   /** Has a request's caller told by a workflow of its own; one that was started before stays as it is. */

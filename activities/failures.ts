@@ -5,6 +5,7 @@ import { delayAfter } from '../src/domain/classification.js';
 import { SealBrokenError } from '../src/audit/seal.js';
 import { UnknownInstitutionError } from '../src/domain/institution.js';
 import { waitMs, type Wait } from '../src/domain/retry-after.js';
+import type { AskedWait } from '../src/domain/unlock-record.js';
 import type { RetryBudget } from '../src/domain/unlock-request.js';
 import type { BankAnswer } from '../src/domain/bank-answer.js';
 import { NoteError } from '../src/proof/signed-note.js';
@@ -80,12 +81,14 @@ export function tryBankAgain(what: string, answer: BankAnswer, failures: number,
 }
 
 /**
- * Waits for what is left of a wait that the bank asked for: whoever was to wait was lost.
+ * Waits for what is left of a wait that the bank asked for: whoever was to wait was lost. Chance adds as much as it would have then, so that
+ * many who were lost together do not come back at once.
  * @param failures how often it was waited before, from 0
  */
-export function waitAsAsked(leftMs: number, failures: number, budget: RetryBudget): ApplicationFailure {
-  const wait: Wait = { kind: 'back_off', failures, retryAfterMs: leftMs };
-  return tryAgain({ type: failureTypes.bank, message: 'the bank asked for more time', delayMs: waitMs(wait, budget, Math.random()) });
+export function waitAsAsked(asked: AskedWait, leftMs: number, failures: number, budget: RetryBudget): ApplicationFailure {
+  const askedMs = Math.min(asked.forMs, budget.retryAfterMaxMs);
+  const addedMs = waitMs({ kind: 'back_off', failures, retryAfterMs: askedMs }, budget, Math.random()) - askedMs;
+  return tryAgain({ type: failureTypes.bank, message: 'the bank asked for more time', delayMs: Math.ceil(leftMs) + addedMs });
 }
 
 /** The same where Temporal's own retry policy says when, unless the bank says so itself. */

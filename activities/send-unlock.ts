@@ -17,7 +17,7 @@ import { takeTurn, takeTurnOrTryAgain, type BankTurn } from './turn-at-the-bank.
 interface Parts {
   readonly upstream: Upstream;
   readonly audit: AuditLog;
-  readonly executions: Pick<Executions, 'lastTryWasLost'>;
+  readonly executions: Pick<Executions, 'lastFailureOf'>;
   readonly paceOf?: (institutionId: string) => Pace | undefined;
 }
 
@@ -129,15 +129,21 @@ export async function sendUnlock(parts: Parts, request: UnlockRequest, turn: Sen
   }
 
   /**
-   * The wait that the bank asked for travels in a failure, which can get lost; the record keeps it. Whoever comes early although Temporal
-   * heard of it was hurried by an operator, with Temporal's own means where no row says so.
+   * The wait that the bank asked for travels in a failure, which can get lost, and Temporal may run an activity before its time; the record
+   * keeps the wait. An operator has the last word: by a row, or by Temporal's own means.
    */
   async function throwIfTooEarly(record: UnlockRecord, attempt: number): Promise<void> {
     const leftMs = waitLeftMs(record, request.budget.retryAfterMaxMs, Date.now());
-    if (leftMs === 0) return;
-    const wasTold = !execution.isLocal && !(await parts.executions.lastTryWasLost(execution).catch(() => true));
-    if (wasTold) return;
-    throw waitAsAsked(leftMs, attempt - 1, request.budget);
+    if (record.askedWait === null || leftMs === 0) return;
+    if (!execution.isLocal && (await wasHurried())) return;
+    throw waitAsAsked(record.askedWait, leftMs, attempt - 1, request.budget);
+  }
+
+  /** By Temporal's own means: those take the failure away, where a busy server that runs a step early leaves it. */
+  async function wasHurried(): Promise<boolean> {
+    const last = await parts.executions.lastFailureOf(execution).catch(() => null);
+    // The rate is met by none but those who had come this far.
+    return last?.kind === 'taken_away' || (last?.kind === 'kept' && last.type === failureTypes.rate);
   }
 
   async function concludeAttempt(answered: UnrecordedAnswer): Promise<SendReport> {

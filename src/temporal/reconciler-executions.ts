@@ -116,11 +116,12 @@ export function createExecutions({ client, taskQueue: queue = taskQueue }: Execu
       }
     },
 
-    async lastTryWasLost({ workflowId, runId, activityId }) {
+    async lastFailureOf({ workflowId, runId, activityId }) {
       const { raw } = await within(() => client.workflow.getHandle(workflowId, runId).describe());
-      const { lastAttemptCompleteTime = null, lastFailure } = raw.pendingActivities?.find((each) => each.activityId === activityId) ?? {};
-      // Whoever hurries an activity takes its last failure away.
-      return lastAttemptCompleteTime === null || Boolean(lastFailure?.timeoutFailureInfo);
+      const { lastAttemptCompleteTime = null, lastFailure = null } =
+        raw.pendingActivities?.find((each) => each.activityId === activityId) ?? {};
+      if (lastAttemptCompleteTime === null) return { kind: 'none' };
+      return lastFailure === null ? { kind: 'taken_away' } : { kind: 'kept', type: lastFailure.applicationFailureInfo?.type ?? null };
     },
 
     async listPaused() {

@@ -13,7 +13,11 @@ beforeAll(async () => {
 afterAll(() => latchkey.close());
 
 const turn = { notBefore: null, because: null, mayPut: true };
-const parts = () => ({ upstream: latchkey.upstream, audit: latchkey.audit, executions: { lastTryWasLost: async () => true } });
+const parts = () => ({
+  upstream: latchkey.upstream,
+  audit: latchkey.audit,
+  executions: { lastFailureOf: async () => ({ kind: 'none' as const }) },
+});
 
 describe('a wait that the bank asked for', () => {
   const askedToWait: CustomerSetup = { script: [{ httpStatus: 503, headers: { 'Retry-After': '60' } }] };
@@ -68,13 +72,24 @@ describe('a wait that the bank asked for', () => {
 
   it("is cut short by whoever runs the activity before its time by Temporal's own means", async () => {
     const request = await losesItsWait('hurried-in-temporal');
-    const hurried = { ...parts(), executions: { lastTryWasLost: async () => false } };
+    const hurried = { ...parts(), executions: { lastFailureOf: async () => ({ kind: 'taken_away' as const }) } };
     expect(await sendUnlock(hurried, request, turn, execution(request))).toEqual({ kind: 'succeeded' });
+  });
+
+  it.each([
+    { failure: 'BankUnavailable', holds: true, name: 'holds where a busy Temporal server runs the activity before its time' },
+    { failure: 'RateLimited', holds: false, name: 'is over for whoever had been hurried past it and then met the rate' },
+  ])('$name', async ({ failure, holds }) => {
+    const request = await losesItsWait(`early-after-${failure}`);
+    const early = { ...parts(), executions: { lastFailureOf: async () => ({ kind: 'kept' as const, type: failure }) } };
+    const sent = sendUnlock(early, request, turn, execution(request));
+    await (holds ? expect(sent).rejects.toMatchObject({ type: 'BankUnavailable' }) : expect(sent).resolves.toEqual({ kind: 'succeeded' }));
+    expect(latchkey.puts(request.correlationId)).toHaveLength(holds ? 1 : 2);
   });
 
   it('holds where Temporal cannot say whether anybody has hurried it', async () => {
     const request = await losesItsWait('not-told');
-    const silent = { ...parts(), executions: { lastTryWasLost: () => Promise.reject(new Error('away')) } };
+    const silent = { ...parts(), executions: { lastFailureOf: () => Promise.reject(new Error('away')) } };
     await expect(sendUnlock(silent, request, turn, execution(request))).rejects.toMatchObject({ type: 'BankUnavailable' });
     expect(latchkey.puts(request.correlationId)).toHaveLength(1);
   });

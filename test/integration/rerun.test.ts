@@ -31,7 +31,7 @@ const unlockedAnswer: BankAnswer = {
 };
 
 const wishFor = (customerId: string, setup: CustomerSetup): UnlockRequest => wishAt(latchkey, customerId, setup);
-const executions = { lastTryWasLost: async () => true };
+const executions = { lastFailureOf: async () => ({ kind: 'none' as const }) };
 const parts = () => ({ upstream: latchkey.upstream, audit: latchkey.audit, executions });
 const recorderOf = (request: UnlockRequest): Recorder => createRecorder(latchkey.audit, request, execution(request));
 const storyOf = async (request: UnlockRequest) => inShort(await latchkey.story(request.correlationId));
