@@ -3,6 +3,7 @@ import { auditSummarySchema } from '../http/audit-summary.js';
 import { askedOfAudit, auditAddress, readAuditAddress, type AuditFilters } from './audit-address.js';
 import { resultWords } from './audit-words.js';
 import { barChart, outcomesChart } from './charts.js';
+import { dayFields } from './filter-fields.js';
 import { html, type Html } from './html.js';
 import type { Page, PersonalVisit, Reply } from './page.js';
 import { timeOf } from './times.js';
@@ -39,14 +40,7 @@ function chartsMain(filters: AuditFilters, { rows, since, outcomes, errors, acto
           name !== 'from' && name !== 'to' && value !== '' && html`<input type="hidden" name="${name}" value="${value}" />`,
       )}
       <div class="filters">
-        <div>
-          <label for="from">From (UTC)</label>
-          <input id="from" name="from" type="date" value="${filters.from}" />
-        </div>
-        <div>
-          <label for="to">To (UTC)</label>
-          <input id="to" name="to" type="date" value="${filters.to}" />
-        </div>
+        ${dayFields(filters)}
         <div><button>Show</button> <a href="${rowsOf({})}">The rows</a></div>
       </div>
     </form>
